@@ -43,6 +43,8 @@ _OF_FORK_SERVER: Final = (
     "orchestrator_dummy",
     "orchestrator_libcloud",
     "orchestrator_policy",
+    "libcloud",
+    "psycopg",
     "sitecustomize",
 )
 """Modules that a folder of ``PYTHONPATH`` cannot replace in a forked command."""

@@ -27,10 +27,14 @@ from orchestrator_core.errors import (
 from orchestrator_core.log import configure_logging
 from orchestrator_core.redaction import LEAST, redact
 from orchestrator_core.run_directory import run_directory
-from orchestrator_core.server.parts import check_database, made
+from orchestrator_core.server.parts import (
+    check_database,
+    check_run_directory,
+    load_and_explain,
+    made,
+)
 from orchestrator_core.server.trial import READY
 from orchestrator_core.settings.exposure import short_secrets
-from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 
 if TYPE_CHECKING:
@@ -68,8 +72,9 @@ def check(
     database, each cloud and each assignment backend. With --start, also start one small VM on each
     cloud and destroy it.
     """
-    settings = load_settings(config)
+    settings = load_and_explain(config)
     configure_logging(settings.server)
+    check_run_directory()
     if not reload:  # the server's first process has done it
         _check_listening(settings)
     with made(settings) as parts:

@@ -10,7 +10,6 @@ import rich_click as click
 from marshmallow import ValidationError
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
-from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.schema_fields import check_bind
 from orchestrator_core.settings.snapshot import take
 
@@ -39,10 +38,11 @@ def _address(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 @with_clear_errors
 def serve(config: Path | None, bind: str | None, workers: int | None, *, no_worker: bool) -> None:
     """Serve the API with gunicorn until a signal stops it."""
-    # Imported here: the other subcommands do not need gunicorn.
+    # Imported here: the other subcommands do not need gunicorn, nor the parts.
+    from orchestrator_core.server.parts import load_and_explain  # noqa: PLC0415
     from orchestrator_core.server.serve import serve as run  # noqa: PLC0415
 
     if no_worker:
         os.environ[_WORKER_VARIABLE] = "false"  # also overrides the file of a reload
-    take(load_settings(config))
+    take(load_and_explain(config))
     run(bind, workers)

@@ -23,7 +23,7 @@ from orchestrator_core.plugins.loader import Plugins
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
 from orchestrator_core.plugins.spoken import Spoken
 from orchestrator_core.redaction import Endpoint
-from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
+from orchestrator_core.settings.faults import Fault, faults, merged, nearest, settings_error
 from orchestrator_core.settings.load import load_section
 from orchestrator_core.settings.model import (
     AssignmentSettings,
@@ -73,7 +73,7 @@ def build(
         for section, handle in builder.make(Kind.EXTENSION, settings.extensions)
     ]
     if builder.wrong:
-        raise SettingsError("\n".join(builder.wrong))
+        raise merged(builder.wrong, settings.file, settings.origins)
     has_state = settings.state is not None
     registry = Registry(clouds, backends, settings.default_cloud, has_state=has_state)
     return registry, Extensions(extensions)
@@ -97,7 +97,7 @@ class _Builder:
         self._settings = settings
         self._plugins = plugins
         self._host = host
-        self.wrong: list[str] = []
+        self.wrong: list[SettingsError] = []
 
     def make(self, kind: Kind, sections: Mapping[str, _S]) -> list[tuple[_S, PluginHandle]]:
         """Return each section with the handle of its plugin's object, or of the failure."""
@@ -111,7 +111,7 @@ class _Builder:
                 if self._lenient and kind is not Kind.EXTENSION:
                     made.append((section, self._later(kind, section, error)))
                 else:
-                    self.wrong.append(error.message)
+                    self.wrong.append(error)
             else:
                 made.append((section, handle))
         return made
@@ -176,11 +176,24 @@ class _Builder:
             # server has a [state].
             found = faults(error.messages, None, path)
             raise settings_error(found, self._settings.file, self._settings.origins) from None
+        except ModuleNotFoundError as error:
+            raise self._lacks(record, (*path, known[0]), error) from None
         except BaseException as error:  # noqa: BLE001 - one plugin must not stop the others
             _log.exception("plugin could not be set up", of=".".join(path))
             raise PluginError(
                 f"its plugin {record.name} could not be set up ({type(error).__name__})"
             ) from None
+
+    def _lacks(
+        self, record: PluginRecord, path: tuple[str, ...], error: ModuleNotFoundError
+    ) -> SettingsError:
+        """Return the error about a plugin whose own packages are not installed."""
+        package = record.distribution or f"vm-orchestrator-{record.name}"
+        why = (
+            f'the plugin "{record.name}" needs the Python module {error.name}, which is not '
+            f"installed; install it, for example with pip install {package}"
+        )
+        return settings_error([(path, why)], self._settings.file, self._settings.origins)
 
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
         installed = self._plugins.names(kind)

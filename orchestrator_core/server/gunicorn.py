@@ -22,7 +22,7 @@ from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.greeting import greet
 from orchestrator_core.server.listening import are_handed, try_addresses
 from orchestrator_core.server.master import guard_master
-from orchestrator_core.server.parts import check_apart
+from orchestrator_core.server.parts import check_apart, check_run_directory
 from orchestrator_core.server.reload import guard_reload
 from orchestrator_core.server.supervisor import supervise
 from orchestrator_core.server.systemd import Notifier
@@ -81,6 +81,7 @@ def on_starting(arbiter: Any) -> None:
         tls.keep(tls.make_context(current()))
         if not are_handed():
             try_addresses(arbiter.cfg.address, held=())
+        check_run_directory()
         wipe(run_directory() / FOLDER)
         _import_for_all_workers()
         check_apart(current())

@@ -20,8 +20,11 @@ from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.context import State
 from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
+from orchestrator_core.log import configure_logging
 from orchestrator_core.plugins.loader import load_plugins
-from orchestrator_core.settings.faults import settings_error
+from orchestrator_core.run_directory import VARIABLE
+from orchestrator_core.settings.faults import SettingsFaults, merged, settings_error
+from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 
 if TYPE_CHECKING:  # it needs SQLAlchemy
@@ -70,6 +73,53 @@ def made(settings: Settings) -> Iterator[Parts]:
         host = HostEnvironment(Path(directory), CloudInventory(), _state(database))
         registry, _extensions = build(settings, plugins, host)
         yield Parts(database, registry)
+
+
+def load_and_explain(file: Path | None) -> Settings:
+    """Read and check the settings; tell the faults that plugins find together with the core's.
+
+    Raises:
+        SettingsError: naming each fault by file and key.
+    """
+    try:
+        return load_settings(file)
+    except SettingsFaults as error:
+        rest = error.rest
+        if rest is None:
+            raise
+        further = _faults_of_plugins(rest)
+        raise merged([error, *further], rest.file, rest.origins) from None
+
+
+def _faults_of_plugins(settings: Settings) -> list[SettingsFaults]:
+    """Return what the plugins find in settings whose other part the core has refused."""
+    configure_logging(settings.server)
+    try:
+        with made(settings):
+            return []
+    except SettingsFaults as error:
+        return [error]
+    except OrchestratorError:
+        return []  # told once the other faults are mended
+
+
+def check_run_directory() -> None:
+    """Check that a run directory that the environment names can be used.
+
+    Raises:
+        SettingsError: It cannot; the message says why.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return
+    try:
+        with tempfile.TemporaryFile(dir=named):
+            pass
+    except OSError as error:
+        raise SettingsError(
+            f"environment variable {VARIABLE}: no file can be made in {named}: {error.strerror}; "
+            "name a folder that this user may write to, or remove the variable"
+        ) from None
 
 
 def check_database(settings: Settings, database: Database) -> str:

@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, fields
 
 from orchestrator_core.errors import SettingsError
 
+if TYPE_CHECKING:
+    from orchestrator_core.settings.model import Settings
+
 Path_ = tuple[str, ...]
 Fault = tuple[Path_, str]
+
+
+class SettingsFaults(SettingsError):
+    """Faults of settings by their places, so that they can be told together with others.
+
+    Args:
+        found: the faults.
+        file: the settings file.
+        origins: the environment variables by the places that they set.
+
+    Attributes:
+        rest: the settings without these faults; None if there are none.
+    """
+
+    def __init__(
+        self, found: Iterable[Fault], file: Path | None, origins: Mapping[Path_, str]
+    ) -> None:
+        self.found = sorted(set(found))
+        self.rest: Settings | None = None
+        where = str(file) if file else "settings"
+        super().__init__("\n".join(_line(path, what, where, origins) for path, what in self.found))
 
 
 def nearest(word: str, options: Iterable[str]) -> str:
@@ -71,11 +95,21 @@ def _sentence(message: str) -> str:
 
 def settings_error(
     found: Iterable[Fault], file: Path | None, origins: Mapping[Path_, str]
-) -> SettingsError:
+) -> SettingsFaults:
     """Return one error with all faults, each on a separate line, sorted by key."""
-    where = str(file) if file else "settings"
-    lines = (_line(path, what, where, origins) for path, what in sorted(found))
-    return SettingsError("\n".join(lines))
+    return SettingsFaults(found, file, origins)
+
+
+def merged(
+    errors: Sequence[SettingsError], file: Path | None, origins: Mapping[Path_, str]
+) -> SettingsError:
+    """Return one error for several, with the faults in the order of their keys."""
+    found = [fault for one in errors if isinstance(one, SettingsFaults) for fault in one.found]
+    others = [one.message for one in errors if not isinstance(one, SettingsFaults)]
+    if not others:
+        return settings_error(found, file, origins)
+    told = [settings_error(found, file, origins).message] if found else []
+    return SettingsError("\n".join([*told, *others]))
 
 
 def _line(path: Path_, what: str, where: str, origins: Mapping[Path_, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 from marshmallow import Schema, ValidationError
 
 from orchestrator_core.settings.exposure import keep_marked, keep_references
-from orchestrator_core.settings.faults import Fault, faults, nearest, settings_error
+from orchestrator_core.settings.faults import (
+    Fault,
+    SettingsFaults,
+    faults,
+    nearest,
+    settings_error,
+)
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
 from orchestrator_core.settings.resolve import guess, resolve
@@ -45,8 +52,9 @@ def settings_of(source: Source) -> Settings:
     try:
         data = schema.load(resolve(source.data, schema))
     except ValidationError as error:
-        found = faults(error.messages, schema)
-        raise settings_error(found, source.file, source.origins) from None
+        wrong = settings_error(faults(error.messages, schema), source.file, source.origins)
+        wrong.rest = _rest(source, wrong)
+        raise wrong from None
     finally:
         BASE_DIRECTORY.reset(base)
     for section in ("clouds", "assignments", "extensions"):
@@ -60,10 +68,44 @@ def settings_of(source: Source) -> Settings:
         keep_references(settings)
     finally:
         BASE_DIRECTORY.reset(base)
-    wrong = list(_dangling(settings))
-    if wrong:
-        raise settings_error(wrong, settings.file, settings.origins)
+    dangling = list(_dangling(settings))
+    if dangling:
+        wrong = settings_error(dangling, settings.file, settings.origins)
+        wrong.rest = settings
+        raise wrong
     return settings
+
+
+def _rest(source: Source, wrong: SettingsFaults) -> Settings | None:
+    """Return the settings without their faulty keys, in which further faults may be found.
+
+    A table that lacks a key is left out. None if the rest cannot be used either.
+    """
+    data = deepcopy(source.data)
+    for path, _ in wrong.found:
+        _remove(data, path)
+    if data == source.data:
+        return None
+    try:
+        return settings_of(replace(source, data=data))
+    except SettingsFaults as error:
+        return error.rest
+
+
+def _remove(data: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Remove a faulty key; if the key is missing, or is in a list, remove what contains it."""
+    table: Any = data
+    for depth, key in enumerate(path[:-1]):
+        if key not in table:
+            return  # removed for another fault
+        if not isinstance(table[key], dict):
+            _remove(data, path[: depth + 1])
+            return
+        table = table[key]
+    if path[-1] in table:
+        del table[path[-1]]
+    elif len(path) > 1:
+        _remove(data, path[:-1])
 
 
 def _dangling(settings: Settings) -> Iterator[Fault]:

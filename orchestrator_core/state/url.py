@@ -19,7 +19,10 @@ from orchestrator_core.settings.faults import nearest
 
 FORM: Final = "must be sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 
-MISSING_DRIVER: Final = "PostgreSQL needs: pip install vm-orchestrator[postgresql]"
+MISSING_DRIVER: Final = (
+    "PostgreSQL needs the driver psycopg, which is not installed; install it: "
+    "pip install 'vm-orchestrator[postgresql]'"
+)
 
 _DRIVERS: Final = {
     "sqlite": ("sqlite", "sqlite+pysqlite"),

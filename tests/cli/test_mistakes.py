@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
@@ -64,6 +65,27 @@ MISTAKES: Final = {
             '{file}: defualt_cloud: unknown key; did you mean "default_cloud"?\n'
             '{file}: [server] bidn: unknown key; did you mean "bind"?\n'
             '{file}: sever: unknown key; did you mean "server"?'
+        ),
+    ),
+    "typing mistakes for the core and for plugins": (
+        (
+            'defualt_cloud = "a"\n[server]\nbidn = "x"\n'
+            '[clouds.a]\ndriver = "dummy"\nstor = "memory"\nthreads = "many"\n'
+            '[clouds.b]\ndriver = "dummy"\n[clouds.b.faults]\neror_rate = 0.5\nerror_rate = 2\n'
+            "[clouds.b.deadlines]\nlist_nodes = -3\n[clouds.c]\ndrivr = 'dummy'\n"
+        ),
+        (
+            'orchestrator: {file}: [clouds.a] stor: unknown key; did you mean "store"?\n'
+            "{file}: [clouds.a] threads: not a valid integer\n"
+            "{file}: [clouds.b.deadlines] list_nodes: must be greater than 0 and less than or "
+            "equal to 86400\n"
+            '{file}: [clouds.b.faults] eror_rate: unknown key; did you mean "error_rate"?\n'
+            "{file}: [clouds.b.faults] error_rate: must be greater than or equal to 0 and less "
+            "than or equal to 1\n"
+            "{file}: [clouds.c] driver: missing\n"
+            '{file}: [clouds.c] drivr: unknown key; did you mean "driver"?\n'
+            '{file}: defualt_cloud: unknown key; did you mean "default_cloud"?\n'
+            '{file}: [server] bidn: unknown key; did you mean "bind"?\n'
         ),
     ),
     "a number that is a word": (
@@ -171,6 +193,29 @@ MISTAKES: Final = {
             "{folder}/closed"
         ),
     ),
+    "PostgreSQL without its driver": (
+        f'{LOCAL}[state]\nurl = "postgresql+psycopg://orchestrator@127.0.0.1/state"\n',
+        (
+            "orchestrator: {file}: [state] url: PostgreSQL needs the driver psycopg, which is not "
+            "installed; install it: pip install 'vm-orchestrator[postgresql]'"
+        ),
+    ),
+    "a cloud of Libcloud without Libcloud": (
+        f'{LOCAL}[clouds.a]\ndriver = "libcloud"\nprovider = "openstack"\n',
+        (
+            'orchestrator: {file}: [clouds.a] driver: the plugin "libcloud" needs the Python '
+            "module libcloud, which is not installed; install it, for example with pip install "
+            "vm-orchestrator-libcloud"
+        ),
+    ),
+    "a run directory that cannot be written": (
+        LOCAL,
+        (
+            "orchestrator: environment variable ORCHESTRATOR_RUN_DIRECTORY: no file can be made in "
+            "{folder}/closed: Permission denied; name a folder that this user may write to, or "
+            "remove the variable"
+        ),
+    ),
     "a database of a newer version": (
         f'{LOCAL}[state]\nurl = "sqlite:///newer.db"\n',
         (
@@ -187,6 +232,13 @@ MISTAKES: Final = {
         ),
     ),
 }
+
+
+WITHOUT: Final = {
+    "PostgreSQL without its driver": "psycopg",
+    "a cloud of Libcloud without Libcloud": "libcloud",
+}
+"""The module that is not installed, by mistake."""
 
 
 @pytest.fixture(scope="module")
@@ -218,13 +270,23 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def orchestrator(
     folder: Path, clean_environment: dict[str, str]
-) -> Callable[[str], subprocess.CompletedProcess[str]]:
-    """Return a function that runs a command for the settings, without root's capabilities."""
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs a command for the settings, without root's capabilities.
 
-    def command(name: str) -> subprocess.CompletedProcess[str]:
+    Its second argument is the name of a module that is not installed; empty for none.
+    """
+
+    def command(name: str, without: str, **more: str) -> subprocess.CompletedProcess[str]:
         config = ("--config", str(folder / "orchestrator.toml"))
-        variables = {**clean_environment, "COLUMNS": "200"}
-        return commands.run(name, *config, environment=variables, cwd=folder, as_root=False)
+        variables = {**clean_environment, "COLUMNS": "200", **more}
+        if without:
+            modules = folder / "modules"
+            modules.mkdir()
+            why = f"raise ModuleNotFoundError('no {without}', name={without!r})"
+            (modules / f"{without}.py").write_text(why)
+            variables["PYTHONPATH"] = f"{modules}:{variables.get('PYTHONPATH', '')}"
+        is_forked = not without  # only a forked command can be run without capabilities
+        return commands.run(name, *config, environment=variables, cwd=folder, as_root=not is_forked)
 
     return command
 
@@ -232,7 +294,7 @@ def orchestrator(
 @pytest.mark.parametrize("command", ["check", "serve"])
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_refused_in_one_sentence(
-    orchestrator: Callable[[str], subprocess.CompletedProcess[str]],
+    orchestrator: Callable[..., subprocess.CompletedProcess[str]],
     folder: Path,
     taken_port: int,
     mistake: str,
@@ -249,7 +311,10 @@ def test_a_mistake_is_refused_in_one_sentence(
         message = message.replace(f"{{{name}}}", str(value))
     if toml is not None:
         (folder / "orchestrator.toml").write_text(toml)
-    done = orchestrator(command)
+    variables = {}
+    if "run directory" in mistake:
+        variables["ORCHESTRATOR_RUN_DIRECTORY"] = str(folder / "closed")
+    done = orchestrator(command, WITHOUT.get(mistake, ""), **variables)
     assert (done.returncode, done.stdout) == (1, "")
     at = 0
     for part in message.split("..."):
@@ -299,3 +364,35 @@ def test_a_database_that_the_server_does_not_have(
     assert f"orchestrator: {config}: [state] url: " in done.stderr
     assert 'database "nowhere" does not exist; correct [state] url, or create' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_password_that_is_wrong(
+    run: Run, folder: Path, postgres: Callable[[], str], command: str
+) -> None:
+    url = make_url(postgres())
+    _require_password(url, "ann")
+    wrong = url.set(username="ann", password="not-hers-123")
+    config = folder / "orchestrator.toml"
+    config.write_text(f'{LOCAL}[state]\nurl = "env:DATABASE_URL"\n')
+    given = {"DATABASE_URL": wrong.render_as_string(hide_password=False)}
+    done = run(command, "--config", str(config), **given)
+    assert done.returncode == 1
+    assert f"orchestrator: {config}: [state] url: " in done.stderr
+    assert 'password authentication failed for user "ann"' in done.stderr
+    assert "; correct [state] url, or create the user and the database it names" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "not-hers-123" not in done.stderr
+
+
+def _require_password(url: URL, user: str) -> None:
+    """Make a user of a PostgreSQL server, which asks for the password of this user alone."""
+    uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(uri, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user]).fetchone():
+            return
+        connection.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'hers'")
+        ((name,),) = connection.execute("SHOW hba_file").fetchall()
+        rules = Path(name)
+        rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text()}")
+        connection.execute("SELECT pg_reload_conf()")
