@@ -16,6 +16,7 @@ from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.api.body_parts import LEAST_PART, PartCounter
 from orchestrator_core.api.docs_page.routes import DOCS
 from orchestrator_core.api.health.routes import HEALTH
+from orchestrator_core.api.metrics.own_address import SCOPE_KEY, refuse
 from orchestrator_core.api.metrics.routes import METRICS
 from orchestrator_core.api.middleware import Caretaker, Gatekeeper
 from orchestrator_core.api.observer import Observer
@@ -76,6 +77,9 @@ class Application(falcon.asgi.App[falcon.asgi.Request, falcon.asgi.Response]):
             return
         if scope["type"] == "http" and not isinstance(scope["headers"], list):
             _read_once(scope)
+        if SCOPE_KEY in scope and scope["path"].rstrip("/") != METRICS:
+            await refuse(send)
+            return
         send = in_portions(send, self._portions)
         if scope.get("root_path"):
             scope = _below_prefix(scope)

@@ -137,18 +137,24 @@ def _check_listening(settings: Settings) -> None:
     from orchestrator_core.server import tls  # noqa: PLC0415
     from orchestrator_core.server.binding import check_binding  # noqa: PLC0415
     from orchestrator_core.server.listening import AddressRefused, try_addresses  # noqa: PLC0415
+    from orchestrator_core.server.metrics_address import try_metrics_address  # noqa: PLC0415
 
     addresses = [util.parse_address(settings.server.bind)]
     check_binding(settings, addresses)
     tls.make_context(settings)
-    try:
-        try_addresses(addresses, held=())
-    except AddressRefused as error:
-        if not error.in_use or (error.holder is not None and not error.holder.is_ours):
-            raise
-        is_known = error.holder is not None
-        note = "a server runs there already" if is_known else f"warning: {error.message}"
-        click.echo(f"orchestrator: {settings.server.bind}: {note}", err=True)
+    trials: list[tuple[str | None, Callable[[], None]]] = [
+        (settings.server.bind, lambda: try_addresses(addresses, held=())),
+        (settings.metrics.bind, lambda: try_metrics_address(settings, addresses)),
+    ]
+    for bind, trial in trials:
+        try:
+            trial()
+        except AddressRefused as error:
+            if not error.in_use or (error.holder is not None and not error.holder.is_ours):
+                raise
+            is_known = error.holder is not None
+            note = "a server runs there already" if is_known else f"warning: {error.message}"
+            click.echo(f"orchestrator: {bind}: {note}", err=True)
 
 
 def _check_reload(database: Database) -> None:

@@ -35,7 +35,7 @@ _HEAD: Final = """\
 ## Measured by the processes of one server
 
 The web workers and the durable worker that `orchestrator serve` starts are added up. An
-`orchestrator worker` that runs by itself has no such metrics.
+`orchestrator worker` that runs by itself serves its own on the address of `[metrics] bind`.
 """
 
 _OF_DATABASE: Final = """\

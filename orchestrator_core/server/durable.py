@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +16,11 @@ from orchestrator_core.app import make_components
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.load import measure_load
+from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
 from orchestrator_core.server.interpreter import spare_the_collector
+from orchestrator_core.server.metrics_address import MetricsSocket, prepare
 from orchestrator_core.server.serving import mark_serving, unmark
 from orchestrator_core.server.supervisor import pulse
 from orchestrator_core.server.systemd import Notifier
@@ -48,6 +50,8 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         missing = (("state",), "is missing; a durable worker needs a database")
         raise settings_error([missing], settings.file, settings.origins)
     configure_logging(settings.server)
+    # A worker beside web workers shares their files, which the web workers show.
+    metrics = None if supervisor is not None else prepare(settings, [])
     components = make_components(settings, "worker", lenient=proven())
     spare_the_collector()
     broker = components.broker
@@ -72,6 +76,9 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         beating = asyncio.ensure_future(_beat(pulse(os.getpid()), notifier, serving))
         measuring = asyncio.ensure_future(measure_load(components.registry))
         await broker.start()
+        shown = ExitStack()
+        if metrics is not None:
+            shown.enter_context(_showing(metrics, settings, broker, components.registry))
         _log.info("durable worker ready", process=broker.process.id)
         serving.set()
         mark_serving()
@@ -79,6 +86,7 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         try:
             await worker.run()
         finally:
+            await asyncio.to_thread(shown.close)
             if watching is not None:
                 watching.cancel()
             await broker.stop()
@@ -89,6 +97,16 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
             await asyncio.to_thread(tracer().close)
 
     asyncio.run(live())
+
+
+def _showing(
+    metrics: MetricsSocket, settings: Settings, broker: DurableBroker, registry: Registry
+) -> AbstractContextManager[None]:
+    # Prometheus-client is loaded only if it is used.
+    from orchestrator_core.server.worker_metrics import serving  # noqa: PLC0415
+
+    _log.info("metrics served", address=str(metrics))
+    return serving(metrics, settings, broker, registry)
 
 
 async def _beat(file: Path, notifier: Notifier, serving: threading.Event) -> None:

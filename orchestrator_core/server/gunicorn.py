@@ -16,7 +16,7 @@ from orchestrator_core.metrics.slots import wipe
 from orchestrator_core.redaction import redact
 from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
-from orchestrator_core.server import tls
+from orchestrator_core.server import metrics_address, tls
 from orchestrator_core.server.announcer import announce
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.greeting import greet
@@ -81,6 +81,7 @@ def on_starting(arbiter: Any) -> None:
         tls.keep(tls.make_context(current()))
         if not are_handed():
             try_addresses(arbiter.cfg.address, held=())
+        metrics_address.keep(metrics_address.prepare(current(), arbiter.cfg.address), arbiter.log)
         check_run_directory()
         wipe(run_directory() / FOLDER)
         _import_for_all_workers()

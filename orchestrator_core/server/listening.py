@@ -66,18 +66,21 @@ class AddressRefused(SettingsError):
     Args:
         address: the address.
         error: the error of the attempt.
+        key: the setting that names the address.
 
     Attributes:
         in_use: whether another process listens there.
         holder: that process, if it can be known.
     """
 
-    def __init__(self, address: tuple[str, int] | str, error: OSError) -> None:
+    def __init__(
+        self, address: tuple[str, int] | str, error: OSError, key: str = "[server] bind"
+    ) -> None:
         self.in_use = error.errno == errno.EADDRINUSE
         self.holder = holder_of(address) if self.in_use else None
         shown = f"unix:{address}" if isinstance(address, str) else "{}:{}".format(*address)
         why = _why(address, error, self.holder)
-        super().__init__(f"[server] bind: cannot listen on {shown}: {why}")
+        super().__init__(f"{key}: cannot listen on {shown}: {why}")
 
 
 def _why(address: tuple[str, int] | str, error: OSError, holder: Holder | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from gunicorn.errors import HaltServer
 
+from orchestrator_core.server import metrics_address
 from orchestrator_core.settings.snapshot import reload_number
 
 _PAUSE: Final = 1.0
@@ -96,6 +97,7 @@ def _guard_reexec(arbiter: Any) -> None:
 
     def guarded() -> None:
         try:
+            metrics_address.hand_on(arbiter.cfg.env_orig)
             reexec()
         except Exception as error:  # noqa: BLE001 - the old master must continue
             arbiter.log.error("No new master can be started: %s", error)  # noqa: TRY400

@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 from gunicorn.asgi.parser import ParseError, UnsupportedTransferCoding
 
 from orchestrator_core.api.body_parts import PartCounter
+from orchestrator_core.api.metrics.own_address import SCOPE_KEY
 from orchestrator_core.api.problem import PHRASES, problem
 from orchestrator_core.server.connection import Connection
 from orchestrator_core.server.forwarded import client_of, is_trusted
@@ -237,6 +238,16 @@ class Protocol(Connection):
         if getattr(self._callback_parser, "method", None) == b"HEAD":
             body = b""  # RFC 9110, 9.3.2
         self._safe_write("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+
+
+class MetricsProtocol(Protocol):
+    """The protocol of connections to the address of the metrics."""
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> Any:
+        """Return the ASGI scope, which says that the request has come to this address."""
+        scope = super()._build_http_scope(request, sockname, peername)
+        scope[SCOPE_KEY] = True
+        return scope
 
 
 def _asks_to_close(headers: list[tuple[bytes, bytes]]) -> bool:

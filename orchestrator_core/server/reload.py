@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_core.errors import OrchestratorError
-from orchestrator_core.server import tls
+from orchestrator_core.server import metrics_address, tls
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.handover import reload_with_care
 from orchestrator_core.server.listening import addresses_after, try_addresses
@@ -49,8 +49,13 @@ def _guarded(
             check_binding(settings, wanted)
             try_addresses(wanted, arbiter.cfg.address)
             context = tls.make_context(settings)
-            try_plugins(settings, arbiter.reap_workers, arbiter.manage_workers)
-            _take(settings, arbiter.app)
+            metrics = metrics_address.prepare(settings, wanted)
+            try:
+                try_plugins(settings, arbiter.reap_workers, arbiter.manage_workers)
+                _take(settings, arbiter.app)
+            except BaseException:
+                metrics_address.discard(metrics)
+                raise
         except Exception as error:  # noqa: BLE001 - the old workers must continue
             arbiter.log.error(  # noqa: TRY400 - the fault is in the settings, not in a frame
                 "The new settings are not used; the old workers continue: %s",
@@ -58,6 +63,7 @@ def _guarded(
             )
             return
         tls.keep(context)
+        metrics_address.keep(metrics, arbiter.log)
         warn_of_plain_tokens(settings, wanted, arbiter.log)
         reload_with_care(arbiter, reload, look)
         renew()

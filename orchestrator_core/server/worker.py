@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -16,14 +16,14 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers import base, gasgi
 
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
-from orchestrator_core.server import tls
+from orchestrator_core.server import metrics_address, tls
 from orchestrator_core.server.connections import Connections
 from orchestrator_core.server.heartbeat import Heartbeat
 from orchestrator_core.server.interpreter import let_the_loop_go_first, spare_the_collector
 from orchestrator_core.server.lifespan import Startup
 from orchestrator_core.server.master import HELD_SIGNALS
 from orchestrator_core.server.parser import use_parser
-from orchestrator_core.server.protocol import Protocol
+from orchestrator_core.server.protocol import MetricsProtocol, Protocol
 from orchestrator_core.server.serving import mark_serving, unmark
 from orchestrator_core.settings.snapshot import current, prove, reload_number
 
@@ -34,6 +34,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """A worker that uses :class:`Protocol` and finishes its requests when it has to stop."""
 
     asgi: Any
+    sockets: list[Any]
     _serving: asyncio.Task[None] | None = None
     _beating = False
     """Whether the worker is in its loop of heartbeats, from which it may be woken."""
@@ -70,8 +71,9 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         super()._setup_event_loop()
         make = self.loop.create_server
 
-        async def create_server(*args: Any, sock: Any, **kwargs: Any) -> Any:
-            server = await make(*args, sock=sock, backlog=1, **kwargs)
+        async def create_server(_factory: Any, *, sock: Any, **kwargs: Any) -> Any:
+            kwargs["ssl"] = self._context_of(sock)
+            server = await make(self._maker_of(sock), sock=sock, backlog=1, **kwargs)
             sock.listen(self.cfg.backlog)  # asyncio has set the kernel's backlog to one
             return server
 
@@ -117,8 +119,19 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     def _is_of_the_start(self) -> bool:
         return reload_number() == 1 and bool(self.age <= self.cfg.workers)
 
+    def _maker_of(self, sock: socket.socket) -> Callable[[], Protocol]:
+        """Return the function that makes the protocol of a connection to a listening socket."""
+        kind = MetricsProtocol if _is_for_metrics(sock) else Protocol
+        return lambda: kind(self)
+
+    def _context_of(self, sock: socket.socket) -> ssl.SSLContext | None:
+        return None if _is_for_metrics(sock) else self._get_ssl_context()
+
     async def _serve(self) -> None:
         self._serving = asyncio.current_task()
+        metrics = metrics_address.held()
+        if metrics is not None:
+            self.sockets = [*self.sockets, metrics]  # the list itself is the master's
         application = self.asgi
         self.asgi = startup = Startup(application, lambda: setattr(self, "asgi", application))
         try:
@@ -188,18 +201,18 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         Asyncio drops the connections that it has accepted but not handled when its server is
         closed. The kernel resets the waiting ones when the last worker closes the socket.
         """
-        waiting: list[socket.socket] = []
+        waiting: list[tuple[socket.socket, socket.socket]] = []
         if isinstance(self.loop, asyncio.SelectorEventLoop):  # other kinds of loops differ
             for listener in self.sockets:
                 self.loop.remove_reader(listener.sock)
             await asyncio.sleep(0)  # so that asyncio handles the connections that it has accepted
-            waiting += (one for listener in self.sockets for one in _accept_all(listener.sock))
+            listening = [listener.sock for listener in self.sockets]
+            waiting += ((sock, one) for sock in listening for one in _accept_all(sock))
         for server in self.servers:
             server.close()
-        context = self._get_ssl_context()
         taken = (
-            self.loop.connect_accepted_socket(lambda: Protocol(self), one, ssl=context)
-            for one in waiting
+            self.loop.connect_accepted_socket(self._maker_of(sock), one, ssl=self._context_of(sock))
+            for sock, one in waiting
         )
         await asyncio.gather(*taken, return_exceptions=True)  # some may have closed, or use no TLS
 
@@ -211,6 +224,11 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         while True:
             super().notify()
             await asyncio.sleep(1.0)
+
+
+def _is_for_metrics(sock: socket.socket) -> bool:
+    metrics = metrics_address.held()
+    return metrics is not None and metrics.sock is sock
 
 
 def _accept_all(listening: socket.socket) -> Iterator[socket.socket]:

@@ -64,6 +64,7 @@ class MetricsSettings:
 
     enabled: bool = True
     token: Secret | None = None
+    bind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

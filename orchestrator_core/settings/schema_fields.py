@@ -136,6 +136,17 @@ def check_bind(address: str) -> None:
         raise ValidationError('must be "HOST:PORT" or "unix:PATH"')
 
 
+def check_tcp_bind(address: str) -> None:
+    """Refuse an address on which no server can listen for TCP.
+
+    Raises:
+        ValidationError: with a description of valid addresses.
+    """
+    found = _BIND.fullmatch(address)
+    if found is None or found["port"] is None or int(found["port"]) > _LAST_PORT:
+        raise ValidationError('must be "HOST:PORT"')
+
+
 def check_root_path(path: str) -> None:
     """Refuse a path that does not begin with a slash, or that ends with one.
 

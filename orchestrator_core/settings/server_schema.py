@@ -22,6 +22,7 @@ from orchestrator_core.settings.schema_fields import (
     check_caller,
     check_proxies,
     check_root_path,
+    check_tcp_bind,
     choice,
     count,
     duration,
@@ -196,6 +197,15 @@ class MetricsSchema(SectionSchema):
             "proxy. The tokens of callers do not open them.",
             "allowed": "a token of at least 128 bits: `openssl rand -hex 32` makes one",
         },
+    )
+
+    bind = text(
+        "An address that serves `/metrics` and nothing else, without TLS. Every client that can "
+        "reach it may read them, unless `token` is set. The other address then does not serve "
+        "them. An `orchestrator worker` that runs by itself serves its metrics only there.",
+        validate=check_tcp_bind,
+        allowed="`HOST:PORT`",
+        default="`/metrics` is served with the API",
     )
 
     @validates_schema(skip_on_field_errors=True)

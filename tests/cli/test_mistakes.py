@@ -160,6 +160,14 @@ MISTAKES: Final = {
             "listens here"
         ),
     ),
+    "one port for the API and for metrics": (
+        '[server]\nbind = "127.0.0.1:9464"\n[metrics]\nbind = "0.0.0.0:9464"\n',
+        ("orchestrator: [metrics] bind: port 9464 is that of [server] bind; name another port"),
+    ),
+    "metrics on a Unix socket": (
+        f'{LOCAL}[metrics]\nbind = "unix:metrics.sock"\n',
+        'orchestrator: {file}: [metrics] bind: must be "HOST:PORT"',
+    ),
     "a socket in a missing folder": (
         '[server]\nbind = "unix:{folder}/run/socket"\n',
         (
@@ -324,14 +332,18 @@ def test_a_mistake_is_refused_in_one_sentence(
     assert "Listening at" not in done.stderr
 
 
+@pytest.mark.parametrize("section", ["[server]", "[metrics]"])
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_a_port_in_use_names_the_process(
-    run: Run, folder: Path, taken_port: int, command: str
+    run: Run, folder: Path, taken_port: int, command: str, section: str
 ) -> None:
     config = folder / "orchestrator.toml"
-    config.write_text(f'[server]\nbind = "127.0.0.1:{taken_port}"\n')
+    other = "" if section == "[server]" else LOCAL
+    config.write_text(f'{other}{section}\nbind = "127.0.0.1:{taken_port}"\n')
     done = run(command, "--config", str(config))
     assert done.returncode == 1
+    assert f"orchestrator: {section} bind: cannot listen on " in done.stderr
+    assert "Listening at" not in done.stderr
     # The tests' own process has the program's name in no argument that says it is a server.
     assert f": process {os.getpid()} (" in done.stderr
 
