@@ -58,8 +58,7 @@ def licence(package: PackageMetadata) -> str | None:
     """Return a package's licence as an SPDX expression; None if its metadata does not tell it."""
     for field in ("License-Expression", "License"):
         # Some packages give the whole text, which begins with the name.
-        (text, *_) = [*(package.get_all(field) or ()), ""]
-        text = str(text).strip()
+        text = next((str(one).strip() for one in package.get_all(field) or ()), "")
         expression = _identifier(next(iter(text.splitlines()), ""))
         if expression is not None:
             return expression

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,10 +53,14 @@ class Machine:
         folder: the folder of its settings and logs.
         disk: the folder for its temporary files.
         toml: the settings.
+        variables: further variables of its environment.
     """
 
-    def __init__(self, folder: Path, disk: Path, toml: str) -> None:
+    def __init__(
+        self, folder: Path, disk: Path, toml: str, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.folder, self.disk, self.port = folder, disk, free_port()
+        self.variables = dict(variables or {})
         self._config = folder / "orchestrator.toml"
         self._config.write_text(toml)
         self._starts = 0
@@ -65,9 +69,10 @@ class Machine:
     def start(self) -> Server:
         self._starts += 1
         command = serve_command(self._config, f"127.0.0.1:{self.port}", 2)
-        environment = {**environment_without_ours(), "TMPDIR": str(self.disk)}
+        environment = {**environment_without_ours(), "TMPDIR": str(self.disk), **self.variables}
         log = self.folder / f"server-{self._starts}.log"
-        self.server = Server(command, log, environment).wait_until_up(2)
+        # Python finds modules in its working directory first: those of this checkout.
+        self.server = Server(command, log, environment, self.folder).wait_until_up(2)
         self.server.wait_for_log("durable worker ready")
         return self.server
 
