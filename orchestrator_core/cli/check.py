@@ -74,8 +74,8 @@ def check(
     """
     settings = load_and_explain(config)
     configure_logging(settings.server)
-    check_run_directory()
     if not reload:  # the server's first process has done it
+        check_run_directory()
         _check_listening(settings)
     with made(settings) as parts:
         registry, database = parts.registry, parts.database
