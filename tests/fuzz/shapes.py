@@ -109,11 +109,6 @@ def _node(body: dict[str, Any]) -> None:
     _item(schemas.NodeSchema(), body["nodes"])
 
 
-def _image(body: dict[str, Any]) -> None:
-    _keys(body, {"image"})
-    _item(schemas.ImageSchema(), body["image"])
-
-
 _SHAPES: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
     "": _exactly(),
     "/cloud": _exactly("served_cloud"),
@@ -134,7 +129,4 @@ _SHAPES: Final[Mapping[str, Callable[[dict[str, Any]], None]]] = {
     "/vm/action/reboot": _exactly("result"),
     "/vm/action/poweron": _exactly("result"),
     "/vm/action/poweroff": _exactly("result"),
-    "/vm/action/resize": lambda body: _within(body, {"result"}, {"result", "operation"}),
-    "/vm/action/rename": _exactly("result"),
-    "/vm/action/create_image": _image,
 }

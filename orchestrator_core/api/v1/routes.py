@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any, Final
-
-from marshmallow import Schema
 
 from orchestrator_core import errors
 from orchestrator_core.api.errors import MethodNotImplemented
@@ -31,25 +28,8 @@ from orchestrator_core.api.v1.assignment import (
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
 from orchestrator_core.api.v1.lists import LISTS, Listing, ListResource, NodeResource
 from orchestrator_core.api.v1.openapi import OpenApiResource
-from orchestrator_core.api.v1.requests import (
-    WHICH_VM,
-    NameRequestSchema,
-    ResizeRequestSchema,
-)
 from orchestrator_core.api.v1.system import AuthResource, RootResource
 from orchestrator_core.api.v1.vm import ActResource, StartResource
-
-ACTIONS: Final[Mapping[str, tuple[str, Schema]]] = MappingProxyType(
-    {
-        "reboot": ("reboot_vm", WHICH_VM),
-        "poweron": ("power_on_vm", WHICH_VM),
-        "poweroff": ("power_off_vm", WHICH_VM),
-        "resize": ("resize_vm", ResizeRequestSchema()),
-        "rename": ("rename_vm", NameRequestSchema()),
-        "create_image": ("create_image", NameRequestSchema()),
-    }
-)
-"""The hook and the schema of the body for each action on a VM in a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +104,19 @@ def _change(
     return _with_cloud(path, make, method, changed)
 
 
-_EXISTING: Final = (errors.NodeNotFound, errors.SizeNotFound, errors.Held)
+_EXISTING: Final = (errors.NodeNotFound, errors.Held)
 
 
-def _act(action: str, hook: str, schema: Schema, done: str, **more: str) -> Iterator[Route]:
+def _act(action: str, hook: str, done: str) -> Iterator[Route]:
     return _change(
         f"/vm/action/{action}",
-        lambda services: ActResource(services, hook, schema),
+        lambda services: ActResource(services, hook),
         Description(
             f"Act on a VM: {action}.",
             answer_schemas.ResultSchema,
-            body=type(schema),
+            body=requests.WhichVmSchema,
             raises=_EXISTING,
-            example={**_VM, **more},
+            example=_VM,
             name=action,
             shown={"status": "ok", "result": f"Node 3 {done}"},
         ),
@@ -158,24 +138,9 @@ def _changes() -> Iterator[Route]:
         ),
         "post",
     )
-    yield from _act("reboot", *ACTIONS["reboot"], "rebooted")
-    yield from _act("poweroff", *ACTIONS["poweroff"], "powered off")
-    yield from _act("poweron", *ACTIONS["poweron"], "powered on")
-    yield from _act("rename", *ACTIONS["rename"], "renamed", name="web")
-    yield from _act("resize", *ACTIONS["resize"], "resized", size="2")
-    hook, schema = ACTIONS["create_image"]
-    yield from _change(
-        "/vm/action/create_image",
-        lambda services: ActResource(services, hook, schema),
-        Description(
-            "Make an image of a VM.",
-            answer_schemas.ImageMadeSchema,
-            body=type(schema),
-            raises=_EXISTING,
-            example={**_VM, "name": "golden"},
-            name="create_image",
-        ),
-    )
+    yield from _act("reboot", "reboot_vm", "rebooted")
+    yield from _act("poweroff", "power_off_vm", "powered off")
+    yield from _act("poweron", "power_on_vm", "powered on")
     yield from _change(
         "/vm/stop",
         lambda services: ActResource(services, "stop_vm"),
