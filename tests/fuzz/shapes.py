@@ -10,6 +10,7 @@ from marshmallow import Schema
 
 from orchestrator_core.api.v1 import schemas
 from tests.fuzz.answers import Answer, BadAnswer
+from tests.fuzz.described import DescribedRoute
 from tests.fuzz.route_inputs import RouteInput
 
 _CLOUD: Final = frozenset(
@@ -50,6 +51,9 @@ def check_shape(given: RouteInput, answer: Answer) -> None:
             raise BadAnswer(f"an answer to OPTIONS: {answer}")
         return
     if given.method == "HEAD":
+        return
+    if isinstance(given.route, DescribedRoute):
+        given.route.check(given.method, answer)
         return
     body = json.loads(answer.body)
     if answer.status == 202:

@@ -57,6 +57,16 @@ EXAMPLES = {
 """The example of each request's body, by method and path."""
 
 
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_the_refusal_of_an_unknown_parameter_is_described(
+    path: str, method: str, operation: Any
+) -> None:
+    """Every route refuses one; a change reads a body although it may need none."""
+    found = {status: one["description"] for status, one in operation["responses"].items()}
+    assert "`invalid_parameter`" in found["400"], (method, path)
+    assert ("415" in found) is (method != "get"), (method, path)
+
+
 def test_every_example_of_a_body_is_carried_out(client: Client) -> None:
     """Each example is sent as it is, to the VM and the assignment that the examples make."""
     known = {"cloud": "fake_driver"}

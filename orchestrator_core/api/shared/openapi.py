@@ -65,6 +65,7 @@ class Document:
         headers: the fields of the headers of requests, by name.
         status_of: the function that returns the status of a class of errors.
         query_error: the error of a wrong parameter of the query or header.
+        refuses_queries: whether every route refuses a parameter of the query that it does not have.
         query: the fields of the parameters of queries, by name.
         name_of: the function that returns the name of a parameter in the query.
         code_of: the function that returns how answers of the version show a class of errors.
@@ -84,6 +85,7 @@ class Document:
         headers: Mapping[str, fields.Field[Any]],
         status_of: Any,
         query_error: type[errors.OrchestratorError],
+        refuses_queries: bool = False,
         query: Mapping[str, fields.Field[Any]] = MappingProxyType({}),
         name_of: Callable[[str], str] = str,
         code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
@@ -112,6 +114,7 @@ class Document:
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
         self._query_error, self._code_of = query_error, code_of
+        self._refuses_queries = refuses_queries
         self._segments = segments
 
     def _know_our_fields(self) -> None:
@@ -194,7 +197,7 @@ class Document:
         """Yield the errors of what a request contains."""
         if about.body is not None:
             yield errors.InvalidParameter
-        if about.query or about.headers:
+        if self._refuses_queries or about.query or about.headers:
             yield self._query_error
 
     def _parameter(self, place: str, name: str, field: fields.Field[Any]) -> dict[str, Any]:
@@ -220,7 +223,7 @@ class Document:
             }
         codes = {
             status: [f"`{code}`" for code in listed]
-            for status, listed in codes_of_http(with_body=about.body is not None).items()
+            for status, listed in codes_of_http(with_body=_reads_body(about)).items()
         }
         if has_segments:
             codes[404] = ["`not_found`"]  # a segment that is empty, or that has an encoded slash
@@ -242,6 +245,11 @@ class Document:
             if headers:
                 answer["headers"] = headers
         return found
+
+
+def _reads_body(about: Description) -> bool:
+    """Return whether a body is read; a change reads it although it may need none."""
+    return about.body is not None or "Idempotency-Key" in about.headers
 
 
 def _answer(about: Description) -> dict[str, Any]:

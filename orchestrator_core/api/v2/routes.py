@@ -41,6 +41,7 @@ from orchestrator_core.api.v2.system import PluginsResource, ProcessesResource
 _PAGE: Final = ("limit", "cursor")
 _NODES: Final = ("name", "node_state", "label_selector", "sort")
 _CHANGE: Final = ("Idempotency-Key", "Prefer")
+_HINTED: Final = (*_CHANGE, "X-Cloud-Hints")
 _RECORD: Final = (*STATE_ERRORS, NoSuchRecord, errors.Unsupported)
 
 
@@ -79,7 +80,7 @@ def _list(key: str) -> Route:
 
 
 def _change(summary: str, answer: type[Any], **more: Any) -> Description:
-    usual = {"headers": _CHANGE, "raises": CHANGE_ERRORS, "is_async": True}
+    usual = {"headers": _HINTED, "raises": CHANGE_ERRORS, "is_async": True}
     given = {**usual, "shows_operation": True, **more}
     return Description(summary, answer, **given)
 
@@ -257,7 +258,7 @@ TABLE: Final = (
                 "Release a VM from its user, then destroy it.",
                 schemas.AssignedSchema,
                 name="release",
-                headers=(*_CHANGE, "If-Match"),
+                headers=(*_HINTED, "If-Match"),
                 raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound, errors.Held),
             ),
         },
@@ -271,7 +272,7 @@ TABLE: Final = (
                 schemas.AssignedSchema,
                 name="renew",
                 body=requests.RenewSchema,
-                headers=(*_CHANGE, "If-Match"),
+                headers=(*_HINTED, "If-Match"),
                 raises=(*CHANGE_ERRORS, *_RECORD),
                 example={"lease": "1h"},
             )
