@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from marshmallow import RAISE
 from openapi_spec_validator import validate
 
+from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.openapi import document
 from orchestrator_core.api.v2.routes import TABLE, Route
 from tests.v2.conftest import Client
@@ -55,6 +57,15 @@ EXAMPLES = {
     if (body := operation.get("requestBody")) and "example" in body["content"]["application/json"]
 }
 """The example of each request's body, by method and path."""
+
+
+def test_the_report_of_a_cloud_has_the_described_keys_only(client: Client) -> None:
+    report = client.get("/clouds/fake_driver").json()
+    assert schemas.CloudReportSchema(unknown=RAISE).validate(report) == {}
+    offer = report["operations"]["list_nodes"]
+    for wrong in ({"unsupported": True}, {"supported": "maybe"}):
+        operations = {"list_nodes": {**offer, **wrong}}
+        assert schemas.CloudReportSchema().validate({**report, "operations": operations})
 
 
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
