@@ -47,14 +47,14 @@ class CloudsSchema(Schema):
 
 
 class OfferSchema(Schema):
-    """Whether a cloud takes an operation or a field of a start."""
+    """An operation or a field of a start: taken by the cloud, or not."""
 
     supported = yes_or_no("Whether it is taken.")
     reason = optional("Why it is not; null if it is.")
 
 
 class StartFieldSchema(OfferSchema):
-    """Whether and how a cloud takes a field of a start; the limits are absent if it does not."""
+    """A field of a start with the cloud's limits, which are absent if the field is not taken."""
 
     note = optional("A remark, such as `through user data`.", always=False)
     required = fields.Boolean(
