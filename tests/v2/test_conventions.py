@@ -74,6 +74,18 @@ def test_a_wrong_header_is_named_and_its_status_is_described(
     assert one["parameter"] == header
 
 
+@pytest.mark.parametrize("path", ["", "/1", "/1/console"])
+def test_a_hint_that_the_driver_refuses_is_a_fault_of_the_header(serve: Any, path: str) -> None:
+    cloud = '[clouds.fake_driver]\ndriver = "dummy"\nhints = true\n'
+    one = Client(serve(f'default_cloud = "fake_driver"\n{cloud}'))
+    with one.http:
+        for method, url in (("GET", f"{NODES}{path}"), ("POST", f"{NODES}/1/actions/reboot")):
+            answer = one.http.request(method, url, headers={"X-Cloud-Hints": "latency=-1"})
+            (fault,) = problem(answer, 400, "invalid_parameter")["errors"]
+            assert fault["parameter"] == "X-Cloud-Hints"
+            assert fault["detail"].startswith("latency: must be")
+
+
 def test_an_unknown_parameter_is_refused_with_the_nearest(client: Client) -> None:
     body = problem(client.get(f"{NODES}?limt=1"), 400, "invalid_parameter")
     (one,) = body["errors"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from orchestrator_core.api.errors import InvalidHeader
 from orchestrator_core.api.resource import Request
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.driver import NO_HINTS
+from orchestrator_core.errors import InvalidParameter
 
 HEADER: Final = "X-Cloud-Hints"
 
@@ -37,6 +39,23 @@ def hints_for(req: Request, cloud: Cloud) -> Mapping[str, str]:
         hints[name] = value
     _check_known(hints, cloud)
     return hints
+
+
+@contextmanager
+def naming_the_header() -> Iterator[None]:
+    """Raise the refusal of a hint's value, which only the driver can judge, as one of the header.
+
+    Raises:
+        InvalidHeader: when the driver has refused a hint.
+    """
+    try:
+        yield
+    except InvalidParameter as error:
+        if error.field != HEADER or isinstance(error, InvalidHeader):
+            raise
+        refusal = InvalidHeader(HEADER, error.reason, nothing_done=error.nothing_done)
+        refusal.operation_id, refusal.attempts = error.operation_id, error.attempts
+        raise refusal from error
 
 
 def _check_known(hints: Mapping[str, str], cloud: Cloud) -> None:
