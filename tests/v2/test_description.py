@@ -78,6 +78,24 @@ def test_the_refusal_of_an_unknown_parameter_is_described(
     assert ("415" in found) is (method != "get"), (method, path)
 
 
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("start_failed", {"start_node"}),
+        ("no_cloud_answered", {"list_all_nodes"}),
+        ("no_assignment_backend", {"assign", "renew", "release"}),
+        ("released_not_destroyed", set()),  # only a server without a database releases so
+    ],
+)
+def test_an_error_of_few_routes_is_described_for_these_only(code: str, names: set[str]) -> None:
+    found = {
+        operation["operationId"]
+        for _, _, operation in OPERATIONS
+        if any(f"`{code}`" in one["description"] for one in operation["responses"].values())
+    }
+    assert found == names
+
+
 def test_every_example_of_a_body_is_carried_out(client: Client) -> None:
     """Each example is sent as it is, to the VM and the assignment that the examples make."""
     known = {"cloud": "fake_driver"}

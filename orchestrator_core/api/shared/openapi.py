@@ -16,7 +16,7 @@ from orchestrator_core.api import errors as edge
 from orchestrator_core.api.error_codes import codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
 from orchestrator_core.api.shared.answer_headers import COMPONENTS, headers_of
-from orchestrator_core.api.shared.description import Description
+from orchestrator_core.api.shared.description import REFUSALS, Description
 from orchestrator_core.validation.start_fields import PublicKey, Spot
 from orchestrator_core.validation.text import (
     MAX_TEXT,
@@ -39,6 +39,15 @@ _ALWAYS: Final = (Unauthenticated, errors.Forbidden, TooManyRequests, errors.Orc
 
 _OURS: Final = frozenset({errors.__name__, refusals.__name__, edge.__name__})
 """The modules of the core's errors; those of plugins are not described."""
+
+
+_OF_FEW_ROUTES: Final = frozenset(
+    {
+        *(errors.StartFailed, errors.ReleasedNotDestroyed, errors.NoAssignmentBackend),
+        *(edge.NoCloudAnswered, edge.MethodNotImplemented, *REFUSALS),
+    }
+)
+"""Errors that are described only where a route names them itself, not with their base class."""
 
 
 class Described(Protocol):
@@ -274,7 +283,7 @@ def _below(kind: type[errors.OrchestratorError]) -> Iterable[type[errors.Orchest
     if kind is errors.OrchestratorError:
         return
     for one in kind.__subclasses__():
-        if one.__module__ in _OURS:
+        if one.__module__ in _OURS and one not in _OF_FEW_ROUTES:
             yield one
             yield from _below(one)
 

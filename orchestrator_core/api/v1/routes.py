@@ -11,6 +11,7 @@ from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.description import (
+    ASSIGN_ERRORS,
     CHANGE_ERRORS,
     CLOUD_ERRORS,
     STATE_ERRORS,
@@ -161,7 +162,7 @@ def _changes() -> Iterator[Route]:
             "Assign a VM to a user and an application.",
             answer_schemas.AssignedSchema,
             body=requests.AssignRequestSchema,
-            raises=_EXISTING,
+            raises=(*_EXISTING, *ASSIGN_ERRORS),
             example=examples.ASSIGN,
             name="assign",
             shown=examples.EMULATED,
@@ -174,7 +175,12 @@ def _changes() -> Iterator[Route]:
             "Release a VM from its user, then destroy it.",
             answer_schemas.AssignedSchema,
             body=requests.ReleaseRequestSchema,
-            raises=(*_EXISTING, errors.DestroyLimit),
+            raises=(
+                *_EXISTING,
+                *ASSIGN_ERRORS,
+                errors.DestroyLimit,
+                errors.ReleasedNotDestroyed,
+            ),
             example=examples.RELEASE,
             name="release",
             shown=examples.EMULATED,
@@ -187,7 +193,7 @@ def _changes() -> Iterator[Route]:
             "Set a new end for the lease of a VM.",
             answer_schemas.AssignedSchema,
             body=requests.RenewRequestSchema,
-            raises=_EXISTING,
+            raises=(*_EXISTING, *ASSIGN_ERRORS),
             example={"node": "1", "lease": "1h"},
             name="renew",
         ),
@@ -244,7 +250,7 @@ def _status() -> Iterator[Route]:
     about = Description(
         "List the VMs that the assignment backend of a cloud knows.",
         answer_schemas.list_of("nodes", schemas.VmSchema),
-        raises=(*CLOUD_ERRORS, *STATE_ERRORS),
+        raises=(*CLOUD_ERRORS, *STATE_ERRORS, errors.NoAssignmentBackend),
         name="list_vms",
     )
     return _with_cloud("/vm/status", VmStatusResource, "get", about)

@@ -12,8 +12,10 @@ from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.description import (
+    ASSIGN_ERRORS,
     CHANGE_ERRORS,
     CLOUD_ERRORS,
+    REFUSALS,
     STATE_ERRORS,
     Description,
 )
@@ -91,7 +93,7 @@ def _action(name: str, action: Action) -> Route:
         action.summary,
         action.answer,
         body=action.schema if has_body else None,
-        raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.SizeNotFound),
+        raises=(*CHANGE_ERRORS, *REFUSALS, errors.NodeNotFound, errors.SizeNotFound),
         example=action.example,
         name=f"action_{name}",
     )
@@ -106,7 +108,7 @@ def _decision(name: str, decision: Decision) -> Route:
         status=202 if decision.is_async else 200,
         is_async=not decision.is_async,
         headers=("Idempotency-Key",) if decision.is_async else _CHANGE,
-        raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound),
+        raises=(*CHANGE_ERRORS, *REFUSALS, *_RECORD, errors.NodeNotFound),
         name=f"{name}_orphan",
     )
     return Route(
@@ -167,7 +169,12 @@ TABLE: Final = (
                 name="start_node",
                 status=201,
                 body=requests.CreateNodeSchema,
-                raises=(*CHANGE_ERRORS, errors.ImageNotFound, errors.SizeNotFound),
+                raises=(
+                    *CHANGE_ERRORS,
+                    errors.ImageNotFound,
+                    errors.SizeNotFound,
+                    errors.StartFailed,
+                ),
                 example=_START,
             ),
         },
@@ -187,7 +194,13 @@ TABLE: Final = (
                 "Destroy a VM, and end its assignment.",
                 schemas.ActedSchema,
                 name="destroy_node",
-                raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held, errors.DestroyLimit),
+                raises=(
+                    *CHANGE_ERRORS,
+                    *REFUSALS,
+                    errors.NodeNotFound,
+                    errors.Held,
+                    errors.DestroyLimit,
+                ),
             ),
         },
     ),
@@ -238,7 +251,7 @@ TABLE: Final = (
                 schemas.AssignedSchema,
                 name="assign",
                 body=requests.AssignSchema,
-                raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held),
+                raises=(*CHANGE_ERRORS, *ASSIGN_ERRORS, errors.NodeNotFound, errors.Held),
                 example=_ASSIGN,
             ),
         },
@@ -259,7 +272,14 @@ TABLE: Final = (
                 schemas.AssignedSchema,
                 name="release",
                 headers=(*_HINTED, "If-Match"),
-                raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound, errors.Held),
+                raises=(
+                    *CHANGE_ERRORS,
+                    *ASSIGN_ERRORS,
+                    *_RECORD,
+                    errors.NodeNotFound,
+                    errors.Held,
+                    errors.DestroyLimit,
+                ),
             ),
         },
     ),
@@ -273,7 +293,7 @@ TABLE: Final = (
                 name="renew",
                 body=requests.RenewSchema,
                 headers=(*_HINTED, "If-Match"),
-                raises=(*CHANGE_ERRORS, *_RECORD),
+                raises=(*CHANGE_ERRORS, *ASSIGN_ERRORS, *_RECORD),
                 example={"lease": "1h"},
             )
         },
