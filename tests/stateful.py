@@ -75,6 +75,13 @@ class Api:
     def put(self, path: str, body: Json, **headers: str) -> httpx2.Response:
         return self.http.put(path, json=body, headers=headers)
 
+    def act(
+        self, node: str, action: str, body: Json, cloud: str = "fake_driver"
+    ) -> httpx2.Response:
+        """Send an action of version 2, such as ``resize``, on a node of a cloud."""
+        path = f"{self.server.url}/api/v2/clouds/{cloud}/nodes/{node}/actions/{action}"
+        return self.http.post(path, json=body)
+
     def stop(self, node: str, **headers: str) -> httpx2.Response:
         return self.put(f"/vm/stop{self._last}", {"node": node}, **headers)
 

@@ -82,6 +82,10 @@ class MethodNotImplemented(errors.Unsupported):
         super().__init__("Not implemented")
 
 
+class InvalidHeader(errors.InvalidParameter):
+    """A header of the request is malformed, or not accepted by the cloud."""
+
+
 class NoSuchRecord(errors.OrchestratorError):
     """There is no operation, assignment or orphan of this id."""
 

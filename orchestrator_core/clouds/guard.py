@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from orchestrator_core.clouds import retries
 from orchestrator_core.clouds.breaker import Breaker, Circuit
@@ -35,6 +36,9 @@ T = TypeVar("T")
 
 Job = Callable[[Hooks, Deadline], T]
 """Blocking code, which receives the plugin's hooks and the deadline of its attempt."""
+
+_first_guards: Final[WeakKeyDictionary[OrchestratorError, Guard]] = WeakKeyDictionary()
+"""The first guard that each error has passed; that of a cloud passes its backend's guard too."""
 
 _LOCAL_THREADS: Final = 4
 """The smallest number that can be divided among callers.
@@ -158,6 +162,7 @@ class Guard:
                 with self.journal.span(operation, attempt):
                     return await self._attempt(operation, attempt, hooks, job, whole), attempt
             except OrchestratorError as error:
+                _first_guards.setdefault(error, self)
                 error.attempts = attempt
                 unchanged = permit is None or not permit.begun
                 if isinstance(error, CredentialsRefused):
@@ -249,11 +254,16 @@ class Guard:
             raised = error
             raise
         finally:
-            if isinstance(raised, RateLimited) and raised.retry_after:
-                self._cooldowns.begin(operation, raised.retry_after)
             if raised is None:
                 self._handle.accepted(hooks)
-            self._judge(raised, probe=probe)
+            if isinstance(raised, CloudError) and _first_guards.get(raised, self) is not self:
+                # A backend asked a cloud, and the error is that cloud's. Counted here too, the
+                # failure of one cloud would stop the backend for all clouds that it serves.
+                self.breaker.ended(probe=probe)
+            else:
+                if isinstance(raised, RateLimited) and raised.retry_after:
+                    self._cooldowns.begin(operation, raised.retry_after)
+                self._judge(raised, probe=probe)
             spent = time.monotonic() - begun
             is_slow = spent >= _SLOW * self._deadlines[operation]
             self.journal.ended(operation, attempt, spent, raised, is_slow=is_slow)

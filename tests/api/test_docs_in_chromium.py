@@ -21,6 +21,18 @@ from tests.machine import program
 PREFIX = "/clouds"
 PATIENCE = 30.0
 
+NARROWEST_GAP = """
+const text = cell => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return range.getBoundingClientRect();
+};
+const rows = [...document.querySelectorAll(".info table tbody tr")];
+const gaps = rows.map(row => text(row.cells[1]).left - text(row.cells[0]).right);
+return gaps.length ? Math.min(...gaps) : -1;
+"""
+"""The pixels between the texts of two columns in the table of conventions."""
+
 SETTINGS = f"""{DUMMY}
 [server]
 root_path = "{PREFIX}"
@@ -194,5 +206,6 @@ def test_the_page_fits_into_a_window(chromium: Chrome, server: Server, width: in
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert needed == 0
+    assert chromium.execute_script(NARROWEST_GAP) >= 8
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     page.check_log()

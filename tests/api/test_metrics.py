@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import falcon.testing
 import httpx2
 import pytest
-from prometheus_client import values
-from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator_core.app import create_app
-from orchestrator_core.metrics import meter as meters
-from orchestrator_core.metrics import recording, slots
 from orchestrator_core.metrics.catalogue import FOLDER, SPECS
-from orchestrator_core.metrics.meter import EndedRequest
-from orchestrator_core.metrics.scrape import scrape
-from orchestrator_core.metrics.slots import Slot, files
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.database import Database
@@ -32,20 +22,11 @@ from tests import loopback
 from tests.conftest import DUMMY, OPS_TOKEN, Server, ec2, running
 from tests.databases import MakeUrl
 from tests.proxy import proxied
+from tests.samples import Samples, parsed, total, value
 from tests.stateful import Api, settings, wait_for
 
 TOKENS = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
 METRICS_TOKEN = "9d1f0a7be2c34856a1b0c2d3e4f50617"
-
-Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def parsed(text: str) -> Samples:
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def samples(server: Server) -> Samples:
@@ -53,36 +34,6 @@ def samples(server: Server) -> Samples:
     answer = loopback.get(f"{server.url}/metrics")
     assert answer.status_code == 200, answer.text
     return parsed(answer.text)
-
-
-def value(found: Samples, name: str, **labels: str) -> float:
-    return found.get((f"orchestrator_{name}", tuple(sorted(labels.items()))), 0.0)
-
-
-def total(found: Samples, name: str, **labels: str) -> float:
-    """Return the sum of all samples with these labels, whatever other labels they have."""
-    return sum(
-        number
-        for (one, its), number in found.items()
-        if one == f"orchestrator_{name}" and labels.items() <= dict(its).items()
-    )
-
-
-Record = Callable[[Path], meters.Meter]
-
-
-@pytest.fixture
-def record(monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Return a function that records in this process; the test's end undoes it."""
-    monkeypatch.setattr(meters._Current, "meter", meters.Meter())
-    monkeypatch.setattr(values, "ValueClass", values.ValueClass)
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
-
-    def start(directory: Path) -> meters.Meter:
-        recording.record(directory)
-        return meters.meter()
-
-    return start
 
 
 def ask(server: Server, count: int, path: str = "/api/v1/nodes") -> None:
@@ -319,107 +270,6 @@ def test_the_format_follows_the_accept_header(tmp_path: Path) -> None:
         answer = loopback.get(f"{server.url}/metrics", headers=accept)
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         assert answer.text.endswith("# EOF\n")
-
-
-def ended(route: str, seconds: float = 0.3) -> EndedRequest:
-    return EndedRequest(route, "GET", 200, seconds, 0.0, "r", None, "a", has_clients_words=False)
-
-
-def test_many_requests_at_once_count_like_each_alone(record: Record, tmp_path: Path) -> None:
-    one = record(tmp_path)
-    one.requests([ended("/a", seconds) for seconds in (0.004, 0.005, 0.3, 0.4, 1000.0)])
-    found = parsed(scrape(tmp_path / FOLDER, {}, "")[0].decode())
-    name, by = "http_request_duration_seconds", {"route": "/a", "method": "GET"}
-    assert value(found, f"{name}_bucket", **by, le="0.005") == 2
-    assert value(found, f"{name}_bucket", **by, le="0.25") == 2
-    assert value(found, f"{name}_bucket", **by, le="0.5") == 4
-    assert value(found, f"{name}_bucket", **by, le="+Inf") == 5
-    assert value(found, f"{name}_count", **by) == 5
-    assert value(found, f"{name}_sum", **by) == pytest.approx(1000.709)
-
-
-def test_a_file_is_enlarged_before_it_is_full(record: Record, tmp_path: Path) -> None:
-    """A page that a full disk could not give would end the process."""
-    one = record(tmp_path)
-    file = tmp_path / FOLDER / "histogram_1.db"
-    for number in range(800):
-        one.requests([ended(f"/{number}")])
-        one.keep_room()
-        with file.open("rb") as stream:
-            used = int.from_bytes(stream.read(4), "little")
-        size = file.stat()
-        assert used < size.st_size
-        assert size.st_blocks * 512 >= used + (1 << 18)
-    assert file.stat().st_size > 1 << 20
-    found = parsed(scrape(tmp_path / FOLDER, {}, "")[0].decode())
-    assert total(found, "http_requests_total") == 800
-
-
-def test_a_full_disk_pauses_the_recording_and_nothing_else(
-    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Measurements of other processes are shown meanwhile, and the recording continues later."""
-
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "posix_fallocate", full)
-        assert isinstance(record(tmp_path), recording.Paused)
-        meters.meter().keep_room()
-        assert isinstance(meters.meter(), recording.Paused)
-        assert scrape(tmp_path / FOLDER, {}, "")[0] == b""
-    meters.meter().keep_room()
-    meters.meter().requests([ended("/a")])
-    found = parsed(scrape(tmp_path / FOLDER, {}, "")[0].decode())
-    assert total(found, "http_requests_total") == 1
-    assert Slot(tmp_path / FOLDER).number == 2, "a failed attempt has kept its number"
-
-
-def test_a_measurement_that_fails_pauses_the_recording_and_nothing_else(
-    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Prometheus-client reads the variable again when it opens a file."""
-    one = record(tmp_path)
-    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR")
-    one.transaction("read", "ok", 0.1)
-    assert isinstance(meters.meter(), recording.Paused)
-    meters.meter().keep_room()
-    meters.meter().transaction("read", "ok", 0.1)
-    found = parsed(scrape(tmp_path / FOLDER, {}, "")[0].decode())
-    assert total(found, "database_duration_seconds_count") == 1
-
-
-def test_a_slot_belongs_to_one_process_until_it_ends(tmp_path: Path) -> None:
-    first, second = Slot(tmp_path), Slot(tmp_path)
-    assert (first.number, second.number) == (1, 2)
-    (tmp_path / "gauge_livesum_1.db").write_bytes(bytes(8))
-    assert len([one for one in files(tmp_path) if "gauge" in one]) == 2
-    first.close()
-    assert len([one for one in files(tmp_path) if "gauge" in one]) == 1
-    assert Slot(tmp_path).number == 1
-
-
-def test_a_process_with_several_applications_has_one_slot(record: Record, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-    one = record(tmp_path / "a")
-    assert record(tmp_path / "a") is one
-    one.requests([ended("/a")])
-    other = record(tmp_path / "b")
-    assert other is not one
-    assert Slot(tmp_path / "a" / FOLDER).number == 1
-    other.requests([ended("/b")])
-    for name in ("a", "b"):
-        found = parsed(scrape(tmp_path / name / FOLDER, {}, "")[0].decode())
-        assert total(found, "http_requests_total") == 1
-
-
-def test_files_of_an_earlier_server_are_wiped(tmp_path: Path) -> None:
-    (tmp_path / "counter_1.db").write_bytes(b"old")
-    slots.wipe(tmp_path)
-    slots.wipe(tmp_path / "missing")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_metric_has_a_name_of_the_convention() -> None:

@@ -28,6 +28,9 @@ LAST: Final = frozenset(
 )
 """Codes of refusals after which the rest of the connection cannot be parsed."""
 
+NOT_MODIFIED: Final = b"HTTP/1.1 304 "
+"""The start of an answer that has neither a body nor a length."""
+
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d) [ -~]*")
 _FIELD: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ([\t\x20-\x7e\x80-\xff]*)")
 _INNER: Final = re.compile(rb"Traceback|site-packages|\.py\b|0x[0-9a-f]{12}")
@@ -80,7 +83,8 @@ def answers_in(data: bytes, methods: Sequence[bytes]) -> Iterator[Answer]:
             continue
         # The refused request may be a HEAD that the other parser does not recognise.
         of_head = number >= len(methods) or methods[number] == b"HEAD"
-        length = int(headers["content-length"]) if "content-length" in headers else -1
+        is_empty = head.startswith(NOT_MODIFIED)
+        length = 0 if is_empty else int(headers.get("content-length", "-1"))
         if length < 0:
             raise BadAnswer(f"an answer without a length: {head[:300]!r}")
         if of_head and (not rest or rest.startswith(b"HTTP/1.")):
@@ -117,7 +121,7 @@ def check_answer(answer: Answer) -> None:
     if answer.status < 400:
         if answer.status == 302 and answer.headers.get("location") == "/docs":
             return
-        if answer.status not in (200, 202):
+        if answer.status not in (200, 201, 202, 304):
             raise BadAnswer(f"an undocumented status: {answer.status}")
         if answer.body and json.loads(answer.body).get("status") not in ("ok", "partial", None):
             raise BadAnswer(f"no status in {answer.body[:200]!r}")

@@ -43,7 +43,8 @@ _OF_KIND: Final[dict[type[fields.Field[Any]], Sequence[Any]]] = {
 }
 _USUAL: Final = {
     **dict.fromkeys(("image", "size"), ("1", "2", "3")),
-    **dict.fromkeys(("user", "vm_type"), ("ann", "app")),
+    **dict.fromkeys(("user", "vm_type", "application"), ("ann", "app")),
+    "cloud": ("fake_driver", "fake_driver", "stormy"),
     **dict.fromkeys(("networks", "firewalls"), ([], ["a"], ["a", "b"])),
     "ssh_keys": ([f"ssh-ed25519 {'A' * 68} ann"], []),
     "user_data": ("#cloud-config\n", "é" * 9000),

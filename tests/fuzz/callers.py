@@ -10,12 +10,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from tests.fuzz.answers import LAST, Answer, BadAnswer, answers_in, check_answer
+from tests.fuzz.answers import LAST, NOT_MODIFIED, Answer, BadAnswer, answers_in, check_answer
 from tests.fuzz.route_inputs import Known, Maker, RouteInput
 from tests.fuzz.shapes import check_shape
 from tests.fuzz.shrinking import shrink
 
 _PATIENCE: Final = 60.0
+_REFUSED: Final = (409, 412)
+"""Statuses of refusals by the state of a thing that exists."""
+
+_MISSING: Final = ("no_such_record", "node_not_found")
+
+_STARTS: Final = {
+    "/api/v1/vm/start": "nodes",
+    "/api/v1/vm/start/{cloud}": "nodes",
+    "/api/v2/clouds/{cloud}/nodes": "node",
+}
+"""The key of the new VM in the answer to a start, by route."""
+
 _EARLY: Final = (400, 414, 431)
 """Statuses of requests that the protocol refuses before the application sees them."""
 
@@ -37,6 +49,14 @@ class Callers:
         address: the server's address.
         maker: makes their requests.
         seed: the seed of the requests.
+
+    Attributes:
+        known: the ids from the answers.
+        answers: the number of answers by status and error code.
+        per_route: the number of answers by route.
+        found: the number of answers by route whose requests named things that exist.
+        missed: the number of answers by route that no such VM or record exists.
+        started: the cloud and the id of every VM started.
     """
 
     address: tuple[str, int]
@@ -45,6 +65,8 @@ class Callers:
     known: Known = field(default_factory=Known)
     answers: Counter[tuple[int, str | None]] = field(default_factory=Counter)
     per_route: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
     started: list[tuple[str, str]] = field(default_factory=list)
 
     async def send(
@@ -111,21 +133,32 @@ class Callers:
         pair = (answer.status, answer.code)
         self.answers[pair] += 1
         self.per_route[given.route.path] += 1
+        if given.method != "OPTIONS" and (answer.status < 400 or answer.status in _REFUSED):
+            self.found[given.route.path] += 1
+        elif answer.code in _MISSING:
+            self.missed[given.route.path] += 1
         if answer.status < 400:
             check_shape(given, answer)
             self._learn(given, answer)
-        elif given.method != "HEAD" and pair not in given.route.pairs(fails=given.fails):
+        elif given.method != "HEAD" and pair not in given.permitted:
             raise BadAnswer(f"{pair} is not documented for {given.route.path}: {answer.body!r}")
 
     def _learn(self, given: RouteInput, answer: Answer) -> None:
         body: dict[str, Any] = json.loads(answer.body) if answer.body else {}
-        if "/vm/start" in given.route.path and given.method == "POST" and answer.status == 200:
-            node = body["nodes"]["id"]
+        if node := _started(given, answer, body):
             if "idempotency-replayed" not in answer.headers:
                 self.started.append((given.cloud, node))
             self.known.nodes.setdefault(given.cloud, []).append(node)
-        told = (body.get("operation"), body.get("assignment"))
-        self.known.ids += [one for one in told if isinstance(one, str)]
+        self.known.learn(body)
+
+
+def _started(given: RouteInput, answer: Answer, body: dict[str, Any]) -> str | None:
+    """Return the id of the VM that a request has started; None for another request."""
+    key = _STARTS.get(given.route.path)
+    if key is None or given.method != "POST" or answer.status not in (200, 201):
+        return None
+    node: str = body[key]["id"]
+    return node
 
 
 class Connection:
@@ -158,8 +191,10 @@ class Connection:
         reader, writer = self._streams
         writer.write(given.data)
         head = await _head(reader)
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        body = b"" if given.method == "HEAD" else await reader.readexactly(length)
+        body = b""
+        if given.method != "HEAD" and not head.startswith(NOT_MODIFIED):
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            body = await reader.readexactly(length)
         (answer,) = answers_in(head + body, [given.method.encode()])
         if answer.closes:
             self.close()

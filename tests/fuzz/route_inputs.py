@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote_from_bytes
 
 from tests.fuzz.bodies import body_for
-from tests.fuzz.routes import PARAMETERS, Route
+from tests.fuzz.routes import PARAMETERS, Pair, Route
 
 CLOUDS: Final = ("fake_driver", "stormy", "bare", "gone")
 FAILING: Final = frozenset({"stormy"})
@@ -56,6 +56,16 @@ _ODD_VALUES: Final = (
         b"a,b",
     ),
     *(b"running", b"active", b"start_vm", b"succeeded", b"1", b"ops", b"given", b"app", b"dummy-1"),
+    *(
+        b"fake_driver",
+        b"0.1s",
+        b"0s",
+        b"-created_at,name",
+        b"team=a",
+        b"!team",
+        b"dummy-*",
+        b"team in (a",
+    ),
 )
 
 _HEADERS: Final = (
@@ -109,11 +119,19 @@ class Known:
 
     Attributes:
         nodes: ids of VMs that were started, by cloud.
-        ids: ids of operations and assignments.
+        records: ids of operations, assignments and orphans, by the name that paths have for them.
     """
 
     nodes: dict[str, list[str]] = field(default_factory=dict)
-    ids: list[str] = field(default_factory=list)
+    records: dict[str, list[str]] = field(default_factory=dict)
+
+    def learn(self, body: Mapping[str, Any]) -> None:
+        """Take the ids of records from a successful answer."""
+        for kind in ("operation", "assignment", "orphan"):
+            listed = body.get(f"{kind}s")
+            told = [body.get(kind), *(listed[:5] if isinstance(listed, list) else ())]
+            ids = [one["id"] if isinstance(one, dict) else one for one in told if one]
+            self.records.setdefault(f"{kind}_id", []).extend(ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +150,11 @@ class RouteInput:
     body: bytes | None
     cloud: str
     fails: bool
+
+    @property
+    def permitted(self) -> frozenset[Pair]:
+        """Return the documented pairs of status and error code."""
+        return self.route.pairs(self.method, fails=self.fails)
 
     @property
     def data(self) -> bytes:
@@ -173,7 +196,8 @@ class Maker:
             body = chance.choice((b"", b"{}", b"hello", b"x" * 70_000))
         sent = tuple(header.encode("latin-1") for header in headers)
         fails = fails or cloud in FAILING
-        return RouteInput(route, method, path + self._query(chance), sent, body, cloud, fails)
+        query = self._query(chance, route.parameters or PARAMETERS)
+        return RouteInput(route, method, path + query, sent, body, cloud, fails)
 
     def _path(self, chance: random.Random, route: Route, known: Known) -> tuple[bytes, str]:
         cloud, path = CLOUDS[0], route.path
@@ -182,8 +206,8 @@ class Maker:
                 cloud = chance.choice(CLOUDS)
                 value = cloud.encode()
             else:
-                ids = known.nodes.get(cloud, []) if "node" in name else known.ids
-                usual = [*ids[-30:], "1", "2", "reboot", "unknown"]
+                ids = known.nodes.get(cloud, []) if "node" in name else known.records.get(name, [])
+                usual = [*ids[-30:], "1", "2", "unknown"]
                 value = chance.choice(usual).encode()
             if chance.random() < 0.12:
                 value = chance.choice(_ODD_SEGMENTS)
@@ -193,13 +217,13 @@ class Maker:
                 path = path.replace(template, quoted)
         return (path + ("/" if chance.random() < 0.05 else "")).encode(), cloud
 
-    def _query(self, chance: random.Random) -> bytes:
+    def _query(self, chance: random.Random, parameters: Sequence[str]) -> bytes:
         if chance.random() < 0.6:
             return b""
         pairs = []
         for _ in range(chance.choice((1, 1, 2, 4))):
             usual = chance.random() < 0.9
-            name = chance.choice(PARAMETERS).encode() if usual else chance.choice(_ODD_NAMES)
+            name = chance.choice(parameters).encode() if usual else chance.choice(_ODD_NAMES)
             value = chance.choice(_ODD_VALUES)
             if name == b"clouds" and chance.random() < 0.7:
                 value = b",".join(chance.sample([one.encode() for one in CLOUDS], 2))

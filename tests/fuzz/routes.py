@@ -26,19 +26,20 @@ Pair = tuple[int, str | None]
 PARAMETERS: Final = ("limit", "marker", "cursor", "clouds", "cloud", "name", "state", "wait")
 """Parameters of queries, all of which version 1 ignores."""
 
-_HTTP: Final[frozenset[Pair]] = frozenset(
+EVERYWHERE: Final[frozenset[Pair]] = frozenset(
     {
         (400, "bad_request"),
-        (400, "invalid_parameter"),
         (400, "malformed_request"),
         (401, "unauthenticated"),
         (404, "not_found"),
         (414, "uri_too_long"),
         (431, "headers_too_large"),
-        (501, "not_implemented"),
     }
 )
-"""Statuses and codes that every route may answer."""
+"""Statuses and codes that every route of every version may answer."""
+
+_HTTP: Final = EVERYWHERE | {(400, "invalid_parameter"), (501, "not_implemented")}
+"""Statuses and codes that every route of version 1 may answer."""
 
 _BODY: Final[frozenset[Pair]] = frozenset(
     {(400, "body_in_pieces"), (413, "body_too_large"), (415, "unsupported_media_type")}
@@ -90,12 +91,19 @@ class Route:
         """Return the schema of the body; None if no body is read."""
         return getattr(self.resource, "schema", None)
 
-    def pairs(self, *, fails: bool) -> frozenset[Pair]:
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Return the parameters of the query."""
+        return PARAMETERS
+
+    def pairs(self, method: str, *, fails: bool) -> frozenset[Pair]:
         """Return every pair of status and error code that the pages permit for this route.
 
         Args:
+            method: the method of the request, which makes no difference in version 1.
             fails: whether the request is for a failing cloud, or asks the cloud to fail.
         """
+        del method
         found = _HTTP
         has_cloud = isinstance(self.resource, CloudResource | CloudReportResource)
         if has_cloud:
@@ -112,7 +120,7 @@ class Route:
 
 
 def all_routes() -> Iterator[Route]:
-    """Yield every route of version 1; the description of version 2 is fuzzed by itself."""
+    """Yield every route of version 1."""
     nothing: Any = None  # Resources keep the services, and use them only when they serve.
     for path, resource in VERSIONS["v1"].routes(nothing):
         yield Route(f"{API}v1{path}", resource)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, tuple_
 
+from orchestrator_core import Image, Size, StartRequest
 from orchestrator_core.settings.deadlines import CLOUD_DEADLINES
 from orchestrator_core.state.database import Database
-from orchestrator_core.state.tables import operations, vms
+from orchestrator_core.state.tables import installation, operations, vms
 from tests import loopback
+from tests.broker.conftest import console
 from tests.conftest import OPS_TOKEN, Server, running
 from tests.fuzz import compliant_client
 from tests.fuzz.callers import Callers, Wrong
+from tests.fuzz.described import described_routes
 from tests.fuzz.route_inputs import Maker
 from tests.fuzz.routes import all_routes
 from tests.fuzz.runs import Run
@@ -25,6 +30,8 @@ from tests.fuzz.watch import Watch
 from tests.stateful import wait_for
 
 TOKENS = {"ops": OPS_TOKEN, "ann": OPS_TOKEN[::-1], "bob": OPS_TOKEN[7:] + OPS_TOKEN[:7]}
+
+OPS = {"Authorization": f"Bearer {OPS_TOKEN}"}
 
 SETTINGS = """
 default_cloud = "fake_driver"
@@ -43,6 +50,7 @@ max_retry_delay = 1.0
 orphan_scan_interval = 2
 [clouds.fake_driver]
 driver = "dummy"
+store = "file:{directory}/cloud.db"
 assignment = "given"
 release_wait = 0.5
 [clouds.stormy]
@@ -72,6 +80,13 @@ LOG_BYTES = 400
 RATE = 60.0
 """Requests a second beside the compliant client; many of them are changes, which are written."""
 
+ROUTES = [*all_routes(), *described_routes()]
+
+OF_RECORDS = [
+    route.path for route in ROUTES if {"node", "node_id"} & {*route.names} or "_id}" in route.path
+]
+"""The routes of one VM or record."""
+
 GROWTH = 40.0
 """MiB by which a worker may grow after the first block: its memory of clouds is bounded."""
 
@@ -89,11 +104,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_any_request(server: Server, *, long: bool) -> None:
-    run = Run.of(50_000 if long else 1_200)
-    maker = Maker(list(all_routes()), list(TOKENS.values()))
+    run = Run.of(50_000 if long else 2_000)
+    maker = Maker(ROUTES, list(TOKENS.values()))
     callers = Callers(server.address, maker, run.seed)
+    orphans = Orphans(server)
     watch = Watch(server)
     for begin in range(0, run.inputs, BLOCK):
+        callers.known.learn({"orphans": orphans.plant()})
         numbers = range(begin, min(begin + BLOCK, run.inputs))
         wrong = asyncio.run(callers.send(numbers))
         if wrong:
@@ -111,18 +128,23 @@ def test_any_request(server: Server, *, long: bool) -> None:
             "growth of a worker (MiB)": round(watch.growth, 1),
             "processes (MiB)": [round(one) for one in watch.memory()],
             "VMs started": len(callers.started),
+            "records found": {path: callers.found[path] for path in OF_RECORDS},
+            "records missed": {path: callers.missed[path] for path in OF_RECORDS},
             "answers": dict(callers.answers.most_common()),
         }
     )
-    assert set(callers.per_route) == {route.path for route in all_routes()}
+    assert set(callers.per_route) == {route.path for route in ROUTES}
+    for paths in [[path] for path in OF_RECORDS] if long else _by_record(OF_RECORDS):
+        assert any(callers.found[path] for path in paths), f"{paths}: none that exists"
+        assert any(callers.missed[path] for path in paths), f"{paths}: none that does not exist"
     assert watch.logged / run.inputs < LOG_BYTES
     assert watch.growth < GROWTH
-    check_vms(server, callers)
+    check_vms(server, callers, orphans.nodes)
 
 
 @pytest.mark.soak
 def test_an_honest_client_is_at_most_twice_as_slow_beside_any_request(server: Server) -> None:
-    maker = Maker(list(all_routes()), list(TOKENS.values()))
+    maker = Maker(ROUTES, list(TOKENS.values()))
     callers, begin, wrong = Callers(server.address, maker, seed=15), 0, list[Wrong]()
 
     async def load(seconds: float) -> None:
@@ -135,7 +157,57 @@ def test_an_honest_client_is_at_most_twice_as_slow_beside_any_request(server: Se
     assert wrong == []
 
 
-def check_vms(server: Server, callers: Callers) -> None:
+def _by_record(paths: Iterable[str]) -> list[list[str]]:
+    """Return the paths in groups, one for each kind of VM or record."""
+    groups: dict[str, list[str]] = {}
+    for path in paths:
+        (name,) = re.findall(r"{(node|\w+_id)\b", path)
+        groups.setdefault(name, []).append(path)
+    return list(groups.values())
+
+
+class Orphans:
+    """VMs of the cloud with the server's marker, which no record owns.
+
+    Args:
+        server: the server.
+
+    Attributes:
+        nodes: the ids of the VMs.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.nodes: set[str] = set()
+        self._folder = server.log_file.parent
+        self._url = server.url
+        database = Database(f"sqlite:///{self._folder}/state.db", Path())
+        self._installation = database.read_now(_installation)
+        database.close()
+
+    def plant(self, number: int = 6) -> list[dict[str, Any]]:
+        """Make VMs whose starts have failed before; return the orphans, once they are shown."""
+        new = {self._orphan() for _ in range(number)}
+        self.nodes |= new
+        found: list[dict[str, Any]] = wait_for(
+            lambda: loopback.get(f"{self._url}/api/v2/orphans", headers=OPS).json()["orphans"],
+            lambda shown: new <= {one["node"] for one in shown},
+        )
+        return [one for one in found if one["node"] in new]
+
+    def _orphan(self) -> str:
+        body = {"name": "x", "image": "no-image", "size": "1"}
+        refused = loopback.post(f"{self._url}/api/v1/vm/start", json=body, headers=OPS).json()
+        marker = f"{self._installation}-{refused['operation']}"
+        order = StartRequest("x", Image("1", ""), Size("1", ""), marker=marker)
+        return console(self._folder).start_vm(order).id
+
+
+def _installation(connection: Connection) -> str:
+    found: str = connection.execute(select(installation.c.id)).scalar_one()
+    return found
+
+
+def check_vms(server: Server, callers: Callers, orphans: set[str]) -> None:
     """Compare the clouds' VMs with those that the database and the callers know."""
     assert [one for one, count in Counter(callers.started).items() if count > 1] == []
     directory = server.log_file.parent
@@ -143,8 +215,9 @@ def check_vms(server: Server, callers: Callers) -> None:
     wait_for(lambda: database.read_now(_open), lambda found: found == [], patience=90)
     present = database.read_now(_present)
     for cloud in ("fake_driver", "stormy"):
-        shown = shown_by(server, cloud) - {"1", "2"}
-        recorded = {node for name, node in present if name == cloud} - {"1", "2"}
+        others = {"1", "2", *(orphans if cloud == "fake_driver" else ())}
+        shown = shown_by(server, cloud) - others
+        recorded = {node for name, node in present if name == cloud} - others
         wrong = [(cloud, node) for node in shown ^ recorded]
         if wrong:
             history = database.read_now(partial(_history, nodes=wrong))
@@ -153,10 +226,9 @@ def check_vms(server: Server, callers: Callers) -> None:
 
 
 def shown_by(server: Server, cloud: str) -> set[str]:
-    headers = {"Authorization": f"Bearer {OPS_TOKEN}"}
     url = f"{server.url}/api/v1/nodes/{cloud}"
     answer = wait_for(
-        lambda: loopback.get(url, headers=headers), lambda answer: answer.status_code == 200
+        lambda: loopback.get(url, headers=OPS), lambda answer: answer.status_code == 200
     )
     return {node["id"] for node in answer.json()["nodes"]}
 

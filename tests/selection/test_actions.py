@@ -101,8 +101,15 @@ def ended(one: World, kind: str, wanted: Callable[[Json], bool] | None = None) -
         time.sleep(0.02)
 
 
+def act(
+    one: World, action: str, body: Json, node: str = "vm-1", cloud: str = "cloud", **headers: str
+) -> Any:
+    path = f"/api/v2/clouds/{cloud}/nodes/{node}/actions/{action}"
+    return one.api.post(path, body, **headers)
+
+
 def resize(one: World, size: str = "l", **headers: str) -> Any:
-    return one.api.put("/vm/action/resize", {"node": "vm-1", "size": size}, **headers)
+    return act(one, "resize", {"size": size}, **headers)
 
 
 def calls(hook: str) -> int:
@@ -113,14 +120,14 @@ def test_a_resize_that_the_cloud_works_on_is_answered_and_confirmed_later(slow: 
     LATE.append("slow")
     answer = resize(slow, **{"Idempotency-Key": "once"})
     assert answer.status == 200
-    assert answer.json["result"] == "Node vm-1 is being resized"
+    assert answer.json["pending"]
     waiting = ended(slow, "resize_vm", lambda _: calls("confirm_resize") > 2)
     assert (waiting["id"], waiting["step"]) == (answer.json["operation"], "finish")
     LATE.clear()
     operation = ended(slow, "resize_vm")
     assert (operation["state"], operation["error"]) == ("succeeded", None)
     assert operation["result"] == {"node": {"id": "vm-1", "cloud": "cloud"}, "pending": False}
-    assert resize(slow, **{"Idempotency-Key": "once"}).json["result"] == "Node vm-1 resized"
+    assert not resize(slow, **{"Idempotency-Key": "once"}).json["pending"]
     assert calls("resize_vm") == 1
 
 
@@ -145,7 +152,7 @@ def test_a_size_is_given_by_its_id_or_its_name(slow: World, size: str) -> None:
 
 def test_a_size_that_does_not_exist_is_refused_before_anything_is_done(slow: World) -> None:
     answer = resize(slow, "enormous")
-    assert (answer.status, answer.error_code) == (400, "size_not_found")
+    assert (answer.status, answer.error_code) == (422, "size_not_found")
     assert "enormous" in answer.message
     assert not ASKED
 
@@ -179,17 +186,19 @@ def test_a_resize_of_a_node_that_is_gone_meanwhile_fails(slow: World) -> None:
 def test_a_cloud_without_a_confirmation_has_resized_when_it_accepts(tmp_path: Path) -> None:
     with world(tmp_path, "tests.selection.test_actions:NoConfirmation") as one:
         one.has("vm-1", "one")
-        assert resize(one).json == {"status": "ok", "result": "Node vm-1 resized"}
-        assert ended(one, "resize_vm")["state"] == "succeeded"
+        answer, operation = resize(one).json, ended(one, "resize_vm")
+        node = {"id": "vm-1", "cloud": "cloud"}
+        assert answer == {"node": node, "pending": False, "operation": operation["id"]}
+        assert operation["state"] == "succeeded"
 
 
 def rename(one: World, name: str = "uno", node: str = "vm-1", cloud: str = "cloud") -> Any:
-    return one.api.put(f"/vm/action/rename/{cloud}", {"node": node, "name": name})
+    return act(one, "rename", {"name": name}, node, cloud)
 
 
 def test_a_renamed_vm_is_found_by_its_new_name_only(slow: World) -> None:
     assert slow.assign(node="vm-1").status == 200
-    assert rename(slow).json["result"] == "Node vm-1 renamed"
+    assert rename(slow).json["node"] == {"id": "vm-1", "cloud": "cloud"}
     (vm,) = (vm for vm in slow.api.get("/vm/status").json["nodes"] if vm["id_vm"] == "vm-1")
     assert (vm["hostname"], vm["user"]) == ("uno", "ann")
     held = slow.api.get("/api/v2/assignments?node=vm-1").json["assignments"]
@@ -218,21 +227,22 @@ def test_a_rename_that_never_reached_the_cloud_fails_after_a_while(slow: World) 
 
 
 def test_an_image_is_shown_as_in_the_list(slow: World) -> None:
-    answer = slow.api.put("/vm/action/create_image", {"node": "vm-1", "name": "golden"})
-    (image,) = (one for one in slow.api.get("/images").json["images"] if one["name"] == "golden")
-    assert answer.json == {"status": "ok", "image": image}
+    answer = act(slow, "create_image", {"name": "golden"})
+    listed = slow.api.get("/api/v2/clouds/cloud/images").json["images"]
+    (image,) = (one for one in listed if one["name"] == "golden")
+    assert answer.json["image"].items() <= image.items()
     made = ended(slow, "create_image")["result"]["image"]
     assert (made["id"], made["name"]) == (image["id"], "golden")
 
 
 def test_an_image_whose_answer_was_lost_is_not_made_again(slow: World) -> None:
     LATE.append("lost")
-    body = {"node": "vm-1", "name": "golden"}
-    answer = slow.api.put("/vm/action/create_image", body, **{"Idempotency-Key": "once"})
+    once = {"Idempotency-Key": "once"}
+    answer = act(slow, "create_image", {"name": "golden"}, **once)
     assert (answer.status, answer.error_code) == (504, "cloud_timeout")
     assert ended(slow, "create_image")["state"] == "failed"
     LATE.clear()
-    again = slow.api.put("/vm/action/create_image", body, **{"Idempotency-Key": "once"})
+    again = act(slow, "create_image", {"name": "golden"}, **once)
     assert again.error_code == "cloud_timeout"
     assert calls("create_image") == 1
 
@@ -265,7 +275,7 @@ def test_a_vm_whose_backend_knows_it_by_its_hostname_keeps_it_while_assigned(nam
     node = named.known("one", "web")
     assert named.assign(node=node).status == 200
     answer = rename(named, "db", node)
-    assert (answer.status, answer.error_code) == (400, "refused")
+    assert (answer.status, answer.error_code) == (409, "already_assigned")
     assert "release it first" in answer.message
     assert named.nodes[node].name == "web"
     assert named.release(node=node).status == 200
@@ -274,14 +284,14 @@ def test_a_vm_whose_backend_knows_it_by_its_hostname_keeps_it_while_assigned(nam
 def test_a_vm_that_only_the_backend_has_assigned_keeps_its_hostname_too(named: Named) -> None:
     node = named.known("one", "web")
     named.record(node).user = "bob"
-    assert rename(named, "db", node).error_code == "refused"
+    assert rename(named, "db", node).error_code == "already_assigned"
 
 
 def test_the_hostname_of_an_assigned_vm_is_given_to_no_other(named: Named) -> None:
     node, other = named.known("one", "web"), named.has("other", "db", cloud="second")
     assert named.assign(node=node).status == 200
     answer = rename(named, "WEB", other, "second")
-    assert (answer.status, answer.error_code) == (400, "refused")
+    assert (answer.status, answer.error_code) == (409, "ambiguous_hostname")
     assert "choose another name" in answer.message
     assert rename(named, "app", other, "second").status == 200
 

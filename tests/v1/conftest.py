@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import DUMMY, Server, running
+from tests.start_clouds import Clouds, serving_clouds
 
 
 class Answer(NamedTuple):
@@ -91,3 +92,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def raw(shared: Server) -> Raw:
     return Raw(shared.address)
+
+
+@pytest.fixture(scope="module")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
+    with serving_clouds(tmp_path_factory.mktemp("start")) as one:
+        yield one

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.v1 import openapi, routes
+from orchestrator_core.api.v2.nodes import ACTIONS as ACTIONS_OF_NODES
 from orchestrator_core.api.v2.openapi import document as document_of_version_2
 from tests import loopback
 from tests.conftest import Server
@@ -22,6 +23,9 @@ OPERATIONS = [
     for method, operation in methods.items()
     if method != "parameters"
 ]
+ACTIONS = ("assign", "release", "renew", "reboot", "poweron", "poweroff")
+"""All actions of version 1."""
+
 PLAIN = {
     *("", "/auth", "/cloud", "/cloud/{cloud}", "/openapi.json"),
     *("/nodes/{cloud}/{node_id:path}", "/vm/action/{action}", "/vm/action/{action}/{cloud}"),
@@ -29,15 +33,11 @@ PLAIN = {
 WITH_CLOUD = {
     *("/nodes", "/images", "/sizes", "/flavors", "/locations"),
     *("/vm/start", "/vm/stop", "/vm/status"),
-    *(
-        f"/vm/action/{action}"
-        for action in (
-            *("assign", "release", "renew", "reboot", "poweron", "poweroff"),
-            *("resize", "rename", "create_image"),
-        )
-    ),
+    *(f"/vm/action/{action}" for action in ACTIONS),
 }
 """The routes whose last segment, the cloud, may be left out."""
+
+ACTIONS_OF_VERSION_2 = set(ACTIONS_OF_NODES) - {"reboot"}
 
 MOVED = (
     *("/operations", "/operations/7", "/vm/assignments", "/vm/assignments/7", "/assignments"),
@@ -64,6 +64,22 @@ def test_what_version_2_serves_is_not_found(client: httpx2.Client, path: str) ->
     for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
         answer = client.request(method, path)
         assert (answer.status_code, answer.json()["error_code"]) == (404, "not_found")
+
+
+def test_the_actions_are_those_of_version_1() -> None:
+    described = {path.split("/")[3] for path, *_ in OPERATIONS if path.startswith("/vm/action/")}
+    assert described == set(ACTIONS)
+
+
+@pytest.mark.parametrize("action", sorted(ACTIONS_OF_VERSION_2))
+@pytest.mark.parametrize("cloud", ["", "/fake_driver"])
+def test_an_action_of_version_2_is_not_implemented(
+    client: httpx2.Client, action: str, cloud: str
+) -> None:
+    body = {"node": "1", "name": "web", "size": "2"}
+    answer = client.put(f"/vm/action/{action}{cloud}", json=body)
+    unknown = client.put(f"/vm/action/explode{cloud}", json=body)
+    assert (answer.status_code, answer.json()) == (501, unknown.json())
 
 
 def test_no_route_describes_a_query_or_a_header_of_version_2() -> None:

@@ -1,111 +1,16 @@
-"""The optional fields of a start: right, wrong, refused, from the settings, and recorded."""
+"""The optional fields of a start: right, wrong, refused, and recorded."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
-from tests.conftest import Server, running
-from tests.every_field import EVERY_FIELD, KEY, RECORDED, SHOWN, USER_DATA
-from tests.stateful import START, Api, Json, stateful
+from tests.every_field import EVERY_FIELD, KEY, RECORDED, SHOWN
+from tests.start_clouds import Clouds
+from tests.stateful import START, Json
 
 NO_KEY = 'must be one public key in OpenSSH\'s form, such as "ssh-ed25519 AAAA... name"'
-
-SETTINGS = """
-default_cloud = "all"
-[state]
-url = "sqlite:///state.db"
-[clouds.all]
-driver = "dummy"
-start_options = ["rack", "row"]
-[clouds.picky]
-driver = "dummy"
-[clouds.picky.start_fields]
-keyname = { excludes = ["ssh_keys"] }
-user_data = { max_bytes = 20 }
-networks = { limit = 1 }
-root_disk = { parts = ["size"] }
-spot = "this region has no spot capacity"
-public_ip = "every VM has one"
-options = "there are none"
-[clouds.strict]
-driver = "dummy"
-[clouds.strict.start_fields]
-location = { required = true }
-networks = { given_as = "name" }
-[clouds.preset]
-driver = "dummy"
-start_options = ["rack"]
-[clouds.preset.start_fields]
-keyname = { excludes = ["ssh_keys"] }
-location = { required = true }
-[clouds.preset.start]
-keyname = "ci"
-user_data = "file:first-boot"
-networks = ["public"]
-location = "1"
-public_ip = true
-root_disk = { size = 20, type = "fast" }
-tags = { team = "red", stage = "test" }
-spot = true
-metadata = { a = 1, b = 2 }
-options = { rack = "r1", password = "env:DUMMY_PASSWORD" }
-"""
-
-
-class Clouds:
-    """A server with several dummy clouds, each of which takes the fields differently."""
-
-    def __init__(self, api: Api, folder: Path) -> None:
-        self.api = api
-        self.folder = folder
-
-    def start(self, cloud: str, fields: Json, **headers: str) -> httpx2.Response:
-        return self.api.http.post(f"/vm/start/{cloud}", json={**START, **fields}, headers=headers)
-
-    def shown(self, cloud: str, fields: Json) -> Json:
-        """Start a VM; return what the cloud shows of its fields."""
-        answer = self.start(cloud, fields)
-        assert answer.status_code == 200, answer.text
-        found: Json = answer.json()["nodes"]["extra"].get("start", {})
-        return found
-
-    def refusal(self, cloud: str, fields: Json, *, recorded: int = 0) -> str:
-        """Send a start that is refused; return the reason, after checking that nothing was done.
-
-        Args:
-            cloud: the name of the cloud.
-            fields: the fields.
-            recorded: the number of failed operations that it leaves.
-        """
-        before = self.state(cloud)
-        answer = self.start(cloud, fields)
-        nodes, operations = self.state(cloud)
-        assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_parameter")
-        assert nodes == before[0]
-        added = operations[: len(operations) - len(before[1])]
-        assert [one["state"] for one in added] == ["failed"] * recorded
-        message: str = answer.json()["message"]
-        return message.removeprefix("Param not valid: ")
-
-    def state(self, cloud: str) -> tuple[list[str], list[Json]]:
-        nodes = [node["id"] for node in self.api.get(f"/nodes/{cloud}")["nodes"]]
-        return nodes, self.api.operations(cloud=cloud, limit="999")
-
-
-@pytest.fixture(scope="module")
-def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
-    folder = tmp_path_factory.mktemp("start")
-    (folder / "first-boot").write_text(USER_DATA)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("DUMMY_PASSWORD", "hunter5-of-the-account")
-        with stateful(SETTINGS, folder) as api:
-            yield Clouds(api, folder)
 
 
 def test_every_field_reaches_the_cloud(clouds: Clouds) -> None:
@@ -301,76 +206,6 @@ def test_several_faults_are_told_at_once(clouds: Clouds) -> None:
     ]
 
 
-def test_a_required_field_can_come_from_the_caller_or_the_settings(clouds: Clouds) -> None:
-    assert clouds.refusal("strict", {}) == (
-        "location: is missing; cloud strict starts no VM without it (an operator can set a default "
-        "in [clouds.strict.start])"
-    )
-    assert clouds.shown("strict", {"location": "Kiwi"}) == {"location": "2"}
-    assert clouds.shown("preset", {})["location"] == "1"
-
-
-def test_only_the_options_that_the_settings_name_can_be_given(clouds: Clouds) -> None:
-    assert clouds.refusal("all", {"options": {"rak": 1}}) == (
-        "options: the settings of cloud all do not allow 'rak'; did you mean \"rack\"? "
-        "(start_options allows rack, row)"
-    )
-    assert clouds.refusal("strict", {"location": "1", "options": {"rack": 1}}) == (
-        "options: the settings of cloud strict do not allow 'rack': start_options of cloud strict "
-        "names none that callers may give"
-    )
-    assert clouds.shown("preset", {"options": {"rack": "r2"}})["options"] == {
-        "rack": None,
-        "password": None,
-    }
-    assert "password" in clouds.refusal("preset", {"options": {"password": "x"}})
-
-
-PRESET: Json = {
-    "keyname": "ci",
-    "user_data": {"bytes": len(USER_DATA.encode()) - 1},  # without the file's final newline
-    "networks": ["net-3"],
-    "location": "1",
-    "public_ip": True,
-    "root_disk": {"size": 20, "type": "fast", "keep": False},
-    "tags": {"team": "red", "stage": "test"},
-    "spot": {"max_price": None},
-    "metadata": {"a": None, "b": None},
-    "options": {"rack": None, "password": None},
-}
-
-
-def test_defaults_of_the_settings_fill_in_what_the_caller_leaves_out(clouds: Clouds) -> None:
-    assert clouds.shown("preset", {}) == PRESET
-
-
-@pytest.mark.parametrize(
-    ("fields", "changed"),
-    [
-        ({"keyname": "laptop"}, {"keyname": "laptop"}),
-        ({"user_data": "x"}, {"user_data": {"bytes": 1}}),
-        ({"networks": ["net-1"]}, {"networks": ["net-1"]}),
-        ({"networks": []}, {"networks": None}),
-        ({"public_ip": False}, {"public_ip": False}),
-        ({"root_disk": {"size": 9}}, {"root_disk": {"size": 9, "type": "fast", "keep": False}}),
-        ({"root_disk": {}}, {"root_disk": None}),
-        ({"tags": {"team": "blue"}}, {"tags": {"team": "blue", "stage": "test"}}),
-        ({"tags": {}}, {"tags": None}),
-        ({"spot": False}, {"spot": None}),
-        ({"spot": {"max_price": 2}}, {"spot": {"max_price": 2.0}}),
-        ({"metadata": {"c": 3}}, {"metadata": {"a": None, "b": None, "c": None}}),
-        ({"ssh_keys": [KEY]}, {"ssh_keys": [KEY], "keyname": None}),
-        ({"ssh_keys": []}, {}),
-    ],
-    ids=str,
-)
-def test_a_field_of_the_caller_replaces_the_default(
-    clouds: Clouds, fields: Json, changed: Json
-) -> None:
-    expected = {name: value for name, value in {**PRESET, **changed}.items() if value is not None}
-    assert clouds.shown("preset", fields) == expected
-
-
 def test_the_operation_records_the_fields_without_secrets(clouds: Clouds) -> None:
     assert clouds.start("all", EVERY_FIELD).status_code == 200
     (operation,) = clouds.api.operations(cloud="all", limit="1")
@@ -437,45 +272,3 @@ def test_what_a_start_can_name_is_listed(clouds: Clouds) -> None:
         "location": "1",
         "name": "private",
     }
-
-
-def test_a_secret_that_is_gone_is_an_error_of_the_server(clouds: Clouds, tmp_path: Path) -> None:
-    gone = clouds.folder / "first-boot"
-    kept = gone.rename(tmp_path / "kept")
-    try:
-        before = clouds.state("preset")
-        answer = clouds.start("preset", {})
-        assert (answer.status_code, answer.json()["error_code"]) == (503, "cloud_unavailable")
-        assert clouds.state("preset") == before
-    finally:
-        kept.rename(gone)
-
-
-def test_a_default_that_is_too_long_is_refused_as_one(serve: Any, tmp_path: Path) -> None:
-    (tmp_path / "long").write_text("x" * 65_536)
-    cloud = '[clouds.fake_driver]\ndriver = "dummy"\n[clouds.fake_driver.start]\nuser_data = '
-    server: Server = serve(f'{cloud}"file:{tmp_path}/long"\n')
-    api = Api(server)
-    with api.http:
-        answer = api.http.post("/vm/start/fake_driver", json=dict(START))
-        assert answer.json()["message"] == (
-            "Param not valid: user_data: the default of [clouds.fake_driver.start] is 65536 bytes; "
-            "cloud fake_driver takes at most 65535"
-        )
-        given = {**START, "user_data": "short"}
-        assert api.http.post("/vm/start/fake_driver", json=given).status_code == 200
-
-
-def test_wrong_defaults_stop_a_server_with_a_clear_error(tmp_path: Path) -> None:
-    toml = '[clouds.a]\ndriver = "dummy"\n[clouds.a.start]\nspot = 7\nnetworks = "x"\nkey = "k"\n'
-    with (
-        pytest.raises(AssertionError) as stopped,
-        running(f'default_cloud = "a"\n{toml}', tmp_path),
-    ):
-        pass
-    for line in (
-        "[clouds.a.start] spot: must be true, false, or an object with max_price",
-        "[clouds.a.start] networks: must be a list",
-        '[clouds.a.start] key: unknown key; did you mean "keyname"?',
-    ):
-        assert line in str(stopped.value)

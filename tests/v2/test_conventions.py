@@ -55,6 +55,37 @@ def test_a_path_of_nothing_names_where_each_version_begins(client: Client) -> No
     assert "/api/v2/" in detail
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "header", "value"),
+    [
+        ("GET", NODES, "X-Cloud-Hints", "latency=1"),
+        ("GET", f"{NODES}/1/console", "X-Cloud-Hints", "latency=1"),
+        ("POST", f"{NODES}/1/actions/reboot", "X-Cloud-Hints", "latency=1"),
+        ("POST", f"{NODES}/1/actions/reboot", "Idempotency-Key", "k" * 256),
+    ],
+)
+def test_a_wrong_header_is_named_and_its_status_is_described(
+    client: Client, method: str, path: str, header: str, value: str
+) -> None:
+    body = problem(
+        client.http.request(method, path, headers={header: value}), 400, "invalid_parameter"
+    )
+    (one,) = body["errors"]
+    assert one["parameter"] == header
+
+
+@pytest.mark.parametrize("path", ["", "/1", "/1/console"])
+def test_a_hint_that_the_driver_refuses_is_a_fault_of_the_header(serve: Any, path: str) -> None:
+    cloud = '[clouds.fake_driver]\ndriver = "dummy"\nhints = true\n'
+    one = Client(serve(f'default_cloud = "fake_driver"\n{cloud}'))
+    with one.http:
+        for method, url in (("GET", f"{NODES}{path}"), ("POST", f"{NODES}/1/actions/reboot")):
+            answer = one.http.request(method, url, headers={"X-Cloud-Hints": "latency=-1"})
+            (fault,) = problem(answer, 400, "invalid_parameter")["errors"]
+            assert fault["parameter"] == "X-Cloud-Hints"
+            assert fault["detail"].startswith("latency: must be")
+
+
 def test_an_unknown_parameter_is_refused_with_the_nearest(client: Client) -> None:
     body = problem(client.get(f"{NODES}?limt=1"), 400, "invalid_parameter")
     (one,) = body["errors"]

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from marshmallow import RAISE
 from openapi_spec_validator import validate
 
+from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.openapi import document
 from orchestrator_core.api.v2.routes import TABLE, Route
 from tests.v2.conftest import Client
@@ -55,6 +57,43 @@ EXAMPLES = {
     if (body := operation.get("requestBody")) and "example" in body["content"]["application/json"]
 }
 """The example of each request's body, by method and path."""
+
+
+def test_the_report_of_a_cloud_has_the_described_keys_only(client: Client) -> None:
+    report = client.get("/clouds/fake_driver").json()
+    assert schemas.CloudReportSchema(unknown=RAISE).validate(report) == {}
+    offer = report["operations"]["list_nodes"]
+    for wrong in ({"unsupported": True}, {"supported": "maybe"}):
+        operations = {"list_nodes": {**offer, **wrong}}
+        assert schemas.CloudReportSchema().validate({**report, "operations": operations})
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_the_refusal_of_an_unknown_parameter_is_described(
+    path: str, method: str, operation: Any
+) -> None:
+    """Every route refuses one; a change reads a body although it may need none."""
+    found = {status: one["description"] for status, one in operation["responses"].items()}
+    assert "`invalid_parameter`" in found["400"], (method, path)
+    assert ("415" in found) is (method != "get"), (method, path)
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("start_failed", {"start_node"}),
+        ("no_cloud_answered", {"list_all_nodes"}),
+        ("no_assignment_backend", {"assign", "renew", "release"}),
+        ("released_not_destroyed", set()),  # only a server without a database releases so
+    ],
+)
+def test_an_error_of_few_routes_is_described_for_these_only(code: str, names: set[str]) -> None:
+    found = {
+        operation["operationId"]
+        for _, _, operation in OPERATIONS
+        if any(f"`{code}`" in one["description"] for one in operation["responses"].values())
+    }
+    assert found == names
 
 
 def test_every_example_of_a_body_is_carried_out(client: Client) -> None:

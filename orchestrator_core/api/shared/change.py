@@ -11,7 +11,7 @@ from orchestrator_core import observed
 from orchestrator_core.api.errors import recorded_error
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.shared.cloud_resource import CloudResource, Parameters
-from orchestrator_core.api.shared.hints import hints_for
+from orchestrator_core.api.shared.hints import hints_for, naming_the_header
 from orchestrator_core.api.shared.idempotency import REPLAYED_HEADER, key_use
 from orchestrator_core.api.shared.readable import readable
 from orchestrator_core.api.shared.requests import load
@@ -56,7 +56,10 @@ class ChangeResource(CloudResource, Generic[M]):
 
         async def work(parameters: Parameters, permit: Permit) -> M:
             change = Change(asked, permit, requester, hints, recorded)
-            with observed.change(self.operation, asked.name, requester.operation_id):
+            with (
+                observed.change(self.operation, asked.name, requester.operation_id),
+                naming_the_header(),
+            ):
                 return await self.make(change, parameters)
 
         call = self.call(req, asked, self.operation, wanted, requester.operation_id)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from orchestrator_core.api.body import read_object
 from orchestrator_core.api.resource import Request, Resource
 from orchestrator_core.api.services import Services
-from orchestrator_core.api.shared.hints import hints_for
+from orchestrator_core.api.shared.hints import hints_for, naming_the_header
 from orchestrator_core.clouds.cloud import Cloud, Question, Reading
 from orchestrator_core.clouds.permit import Permit
 from orchestrator_core.errors import NodeNotFound, OrchestratorError
@@ -56,14 +56,15 @@ class CloudResource(Resource):
             max_age: the greatest age of a cached answer in seconds.
         """
         hints = hints_for(req, cloud)
-        if not self.services.extensions.all:
-            return await self._ask(cloud, question, max_age, hints)
+        with naming_the_header():
+            if not self.services.extensions.all:
+                return await self._ask(cloud, question, max_age, hints)
 
-        async def work(wanted: Parameters) -> Reading[T]:
-            return await self._ask(cloud, replace(question, parameters=wanted), max_age, hints)
+            async def work(wanted: Parameters) -> Reading[T]:
+                return await self._ask(cloud, replace(question, parameters=wanted), max_age, hints)
 
-        call = self.call(req, cloud, question.operation, dict(question.parameters))
-        return await self.services.extensions.around(call, work)
+            call = self.call(req, cloud, question.operation, dict(question.parameters))
+            return await self.services.extensions.around(call, work)
 
     async def _ask(
         self, cloud: Cloud, question: Question[T], max_age: float, hints: Mapping[str, str]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from marshmallow import Schema
 
-from orchestrator_core import errors
+from orchestrator_core import errors, refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,16 @@ CLOUD_ERRORS: Final = (
 
 STATE_ERRORS: Final = (errors.StateUnavailable,)
 """The errors of every request that reads or writes the database."""
+
+REFUSALS: Final = tuple(
+    kind
+    for kind in vars(refusals).values()
+    if isinstance(kind, type) and kind is not errors.Refused and issubclass(kind, errors.Refused)
+)
+"""The refusals of changes of a VM that exists, which its state or its assignment does not allow."""
+
+ASSIGN_ERRORS: Final = (*REFUSALS, errors.NoAssignmentBackend)
+"""The errors of every change of an assignment."""
 
 CHANGE_ERRORS: Final = (
     *CLOUD_ERRORS,

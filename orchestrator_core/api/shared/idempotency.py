@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import orjson
 
+from orchestrator_core.api.errors import InvalidHeader
 from orchestrator_core.api.resource import Request
 from orchestrator_core.broker.operations.operation import KeyUse
-from orchestrator_core.errors import InvalidParameter
 
 KEY_HEADER: Final = "Idempotency-Key"
 REPLAYED_HEADER: Final = "Idempotency-Replayed"
@@ -31,17 +31,17 @@ def key_use(req: Request, body: Mapping[str, Any], keep: float) -> KeyUse | None
         keep: the seconds for which keys are kept.
 
     Raises:
-        InvalidParameter: when the key is not valid.
+        InvalidHeader: when the key is not valid.
     """
     key = req.get_header(KEY_HEADER)
     if key is None:
         return None
     if sum(name == _KEY_BYTES for name, _ in req.scope["headers"]) > 1:
-        raise InvalidParameter(KEY_HEADER, "is given twice")
+        raise InvalidHeader(KEY_HEADER, "is given twice")
     if _QUOTED.fullmatch(key):
         key = key[1:-1]  # the form of the draft: a string of structured fields (RFC 9651, 3.3.3)
     if not _KEY.fullmatch(key):
-        raise InvalidParameter(KEY_HEADER, "must be 1 to 255 characters of printable ASCII")
+        raise InvalidHeader(KEY_HEADER, "must be 1 to 255 characters of printable ASCII")
     return KeyUse(req.method, req.path, key, hashlib.sha256(_text(body)).hexdigest(), keep)
 
 

@@ -16,7 +16,7 @@ from orchestrator_core.api import errors as edge
 from orchestrator_core.api.error_codes import codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
 from orchestrator_core.api.shared.answer_headers import COMPONENTS, headers_of
-from orchestrator_core.api.shared.description import Description
+from orchestrator_core.api.shared.description import REFUSALS, Description
 from orchestrator_core.validation.start_fields import PublicKey, Spot
 from orchestrator_core.validation.text import (
     MAX_TEXT,
@@ -39,6 +39,15 @@ _ALWAYS: Final = (Unauthenticated, errors.Forbidden, TooManyRequests, errors.Orc
 
 _OURS: Final = frozenset({errors.__name__, refusals.__name__, edge.__name__})
 """The modules of the core's errors; those of plugins are not described."""
+
+
+_OF_FEW_ROUTES: Final = frozenset(
+    {
+        *(errors.StartFailed, errors.ReleasedNotDestroyed, errors.NoAssignmentBackend),
+        *(edge.NoCloudAnswered, edge.MethodNotImplemented, *REFUSALS),
+    }
+)
+"""Errors that are described only where a route names them itself, not with their base class."""
 
 
 class Described(Protocol):
@@ -65,6 +74,7 @@ class Document:
         headers: the fields of the headers of requests, by name.
         status_of: the function that returns the status of a class of errors.
         query_error: the error of a wrong parameter of the query or header.
+        refuses_queries: whether every route refuses a parameter of the query that it does not have.
         query: the fields of the parameters of queries, by name.
         name_of: the function that returns the name of a parameter in the query.
         code_of: the function that returns how answers of the version show a class of errors.
@@ -84,6 +94,7 @@ class Document:
         headers: Mapping[str, fields.Field[Any]],
         status_of: Any,
         query_error: type[errors.OrchestratorError],
+        refuses_queries: bool = False,
         query: Mapping[str, fields.Field[Any]] = MappingProxyType({}),
         name_of: Callable[[str], str] = str,
         code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
@@ -112,6 +123,7 @@ class Document:
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
         self._query_error, self._code_of = query_error, code_of
+        self._refuses_queries = refuses_queries
         self._segments = segments
 
     def _know_our_fields(self) -> None:
@@ -194,7 +206,7 @@ class Document:
         """Yield the errors of what a request contains."""
         if about.body is not None:
             yield errors.InvalidParameter
-        if about.query or about.headers:
+        if self._refuses_queries or about.query or about.headers:
             yield self._query_error
 
     def _parameter(self, place: str, name: str, field: fields.Field[Any]) -> dict[str, Any]:
@@ -220,7 +232,7 @@ class Document:
             }
         codes = {
             status: [f"`{code}`" for code in listed]
-            for status, listed in codes_of_http(with_body=about.body is not None).items()
+            for status, listed in codes_of_http(with_body=_reads_body(about)).items()
         }
         if has_segments:
             codes[404] = ["`not_found`"]  # a segment that is empty, or that has an encoded slash
@@ -242,6 +254,11 @@ class Document:
             if headers:
                 answer["headers"] = headers
         return found
+
+
+def _reads_body(about: Description) -> bool:
+    """Return whether a body is read; a change reads it although it may need none."""
+    return about.body is not None or "Idempotency-Key" in about.headers
 
 
 def _answer(about: Description) -> dict[str, Any]:
@@ -266,7 +283,7 @@ def _below(kind: type[errors.OrchestratorError]) -> Iterable[type[errors.Orchest
     if kind is errors.OrchestratorError:
         return
     for one in kind.__subclasses__():
-        if one.__module__ in _OURS:
+        if one.__module__ in _OURS and one not in _OF_FEW_ROUTES:
             yield one
             yield from _below(one)
 

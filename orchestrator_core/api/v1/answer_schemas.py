@@ -44,13 +44,6 @@ class ResultSchema(OkSchema):
     """The result of a stop or of an action."""
 
     result = _text("For example `Node 1 deleted`.", always=True)
-    operation = _text("The operation, if the cloud still works on the change.")
-
-
-class ImageMadeSchema(OkSchema):
-    """The image that was made of a VM."""
-
-    image = fields.Nested(schemas.ImageSchema, required=True)
 
 
 class AssignedSchema(OkSchema, schemas.AssignmentSchema):

@@ -16,14 +16,12 @@ from orchestrator_core.api.v1.schemas import (
     STATES,
     AssignmentSchema,
     FromCloudSchema,
-    ImageSchema,
     NodeSchema,
     VmSchema,
 )
 from orchestrator_core.model import (
     AssignmentResult,
     CloudDescription,
-    Image,
     Node,
     Vm,
 )
@@ -105,11 +103,6 @@ def shaper(
 ) -> Callable[[CloudDescription, Sequence[Any]], list[Shaped]]:
     """Return the function that shapes a cloud's things as version 1 shows them."""
     return _answers[schema].many
-
-
-def shape_image(cloud: CloudDescription, image: Image) -> Shaped:
-    """Return one image as version 1 shows it."""
-    return _answers[ImageSchema].one(cloud, image)
 
 
 def shape_vms(of: None, vms: Sequence[Vm]) -> list[Shaped]:

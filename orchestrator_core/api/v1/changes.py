@@ -8,7 +8,7 @@ from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.shared.change import ChangeResource as SharedChangeResource
 from orchestrator_core.api.shared.times import when
 from orchestrator_core.api.v1 import answers, encoding
-from orchestrator_core.broker.operations.change import Acted, ImageMade, Made, Started
+from orchestrator_core.broker.operations.change import Acted, Assigned, Made, Started
 from orchestrator_core.broker.operations.operation import Operation
 
 M = TypeVar("M", bound=Made)
@@ -40,13 +40,9 @@ def shape_made(made: Made) -> dict[str, Any]:
     if isinstance(made, Started):
         started = {"nodes": answers.shape_node(made.cloud, made.node, secrets=True)}
         return started if made.reached is None else {**started, "reached": made.reached}
-    if isinstance(made, ImageMade):
-        return {"image": answers.shape_image(made.cloud, made.image)}
     if isinstance(made, Acted):
-        result: dict[str, Any] = {"result": f"Node {made.node_id} {made.done}"}
-        if made.is_pending and made.operation is not None:
-            result["operation"] = made.operation.id
-        return result
+        return {"result": f"Node {made.node_id} {made.done}"}
+    assert isinstance(made, Assigned), "version 1 makes no images"
     more = dict(made.more)
     expires_at = more.get("lease_expires_at")
     if isinstance(expires_at, float):

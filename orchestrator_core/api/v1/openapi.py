@@ -16,14 +16,7 @@ from orchestrator_core.api.v1.errors import code_of
 from orchestrator_core.api.v1.parameters import HEADERS
 from orchestrator_core.resources import core_version
 
-_NAME_ONE_VM: Final = (
-    "WhichVm",
-    "AssignRequest",
-    "ReleaseRequest",
-    "RenewRequest",
-    "ResizeRequest",
-    "NameRequest",
-)
+_NAME_ONE_VM: Final = ("WhichVm", "AssignRequest", "ReleaseRequest", "RenewRequest")
 """The schemas of bodies that name a VM by its id or by its hostname."""
 
 

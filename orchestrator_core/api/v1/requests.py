@@ -25,21 +25,6 @@ class WhichVmSchema(_OneVm):
     """``PUT /vm/stop`` and the other changes of one VM."""
 
 
-WHICH_VM: Final = WhichVmSchema()
-
-
-class ResizeRequestSchema(_OneVm):
-    """``PUT /vm/action/resize``."""
-
-    size = Text(required=True)
-
-
-class NameRequestSchema(_OneVm):
-    """``PUT /vm/action/rename`` and ``PUT /vm/action/create_image``."""
-
-    name = Text(required=True)
-
-
 _SPELLINGS: Final = sorted({*fields.Boolean.truthy, *fields.Boolean.falsy}, key=repr)
 """The ways to write true and false: the API document has ``"True"``, a text."""
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any, Final
-
-from marshmallow import Schema
 
 from orchestrator_core import errors
 from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.description import (
+    ASSIGN_ERRORS,
     CHANGE_ERRORS,
     CLOUD_ERRORS,
     STATE_ERRORS,
@@ -31,25 +29,8 @@ from orchestrator_core.api.v1.assignment import (
 from orchestrator_core.api.v1.clouds import CloudReportResource, CloudsResource
 from orchestrator_core.api.v1.lists import LISTS, Listing, ListResource, NodeResource
 from orchestrator_core.api.v1.openapi import OpenApiResource
-from orchestrator_core.api.v1.requests import (
-    WHICH_VM,
-    NameRequestSchema,
-    ResizeRequestSchema,
-)
 from orchestrator_core.api.v1.system import AuthResource, RootResource
 from orchestrator_core.api.v1.vm import ActResource, StartResource
-
-ACTIONS: Final[Mapping[str, tuple[str, Schema]]] = MappingProxyType(
-    {
-        "reboot": ("reboot_vm", WHICH_VM),
-        "poweron": ("power_on_vm", WHICH_VM),
-        "poweroff": ("power_off_vm", WHICH_VM),
-        "resize": ("resize_vm", ResizeRequestSchema()),
-        "rename": ("rename_vm", NameRequestSchema()),
-        "create_image": ("create_image", NameRequestSchema()),
-    }
-)
-"""The hook and the schema of the body for each action on a VM in a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,19 +105,19 @@ def _change(
     return _with_cloud(path, make, method, changed)
 
 
-_EXISTING: Final = (errors.NodeNotFound, errors.SizeNotFound, errors.Held)
+_EXISTING: Final = (errors.NodeNotFound, errors.Held)
 
 
-def _act(action: str, hook: str, schema: Schema, done: str, **more: str) -> Iterator[Route]:
+def _act(action: str, hook: str, done: str) -> Iterator[Route]:
     return _change(
         f"/vm/action/{action}",
-        lambda services: ActResource(services, hook, schema),
+        lambda services: ActResource(services, hook),
         Description(
             f"Act on a VM: {action}.",
             answer_schemas.ResultSchema,
-            body=type(schema),
+            body=requests.WhichVmSchema,
             raises=_EXISTING,
-            example={**_VM, **more},
+            example=_VM,
             name=action,
             shown={"status": "ok", "result": f"Node 3 {done}"},
         ),
@@ -158,24 +139,9 @@ def _changes() -> Iterator[Route]:
         ),
         "post",
     )
-    yield from _act("reboot", *ACTIONS["reboot"], "rebooted")
-    yield from _act("poweroff", *ACTIONS["poweroff"], "powered off")
-    yield from _act("poweron", *ACTIONS["poweron"], "powered on")
-    yield from _act("rename", *ACTIONS["rename"], "renamed", name="web")
-    yield from _act("resize", *ACTIONS["resize"], "resized", size="2")
-    hook, schema = ACTIONS["create_image"]
-    yield from _change(
-        "/vm/action/create_image",
-        lambda services: ActResource(services, hook, schema),
-        Description(
-            "Make an image of a VM.",
-            answer_schemas.ImageMadeSchema,
-            body=type(schema),
-            raises=_EXISTING,
-            example={**_VM, "name": "golden"},
-            name="create_image",
-        ),
-    )
+    yield from _act("reboot", "reboot_vm", "rebooted")
+    yield from _act("poweroff", "power_off_vm", "powered off")
+    yield from _act("poweron", "power_on_vm", "powered on")
     yield from _change(
         "/vm/stop",
         lambda services: ActResource(services, "stop_vm"),
@@ -196,7 +162,7 @@ def _changes() -> Iterator[Route]:
             "Assign a VM to a user and an application.",
             answer_schemas.AssignedSchema,
             body=requests.AssignRequestSchema,
-            raises=_EXISTING,
+            raises=(*_EXISTING, *ASSIGN_ERRORS),
             example=examples.ASSIGN,
             name="assign",
             shown=examples.EMULATED,
@@ -209,7 +175,12 @@ def _changes() -> Iterator[Route]:
             "Release a VM from its user, then destroy it.",
             answer_schemas.AssignedSchema,
             body=requests.ReleaseRequestSchema,
-            raises=(*_EXISTING, errors.DestroyLimit),
+            raises=(
+                *_EXISTING,
+                *ASSIGN_ERRORS,
+                errors.DestroyLimit,
+                errors.ReleasedNotDestroyed,
+            ),
             example=examples.RELEASE,
             name="release",
             shown=examples.EMULATED,
@@ -222,7 +193,7 @@ def _changes() -> Iterator[Route]:
             "Set a new end for the lease of a VM.",
             answer_schemas.AssignedSchema,
             body=requests.RenewRequestSchema,
-            raises=_EXISTING,
+            raises=(*_EXISTING, *ASSIGN_ERRORS),
             example={"node": "1", "lease": "1h"},
             name="renew",
         ),
@@ -279,7 +250,7 @@ def _status() -> Iterator[Route]:
     about = Description(
         "List the VMs that the assignment backend of a cloud knows.",
         answer_schemas.list_of("nodes", schemas.VmSchema),
-        raises=(*CLOUD_ERRORS, *STATE_ERRORS),
+        raises=(*CLOUD_ERRORS, *STATE_ERRORS, errors.NoAssignmentBackend),
         name="list_vms",
     )
     return _with_cloud("/vm/status", VmStatusResource, "get", about)

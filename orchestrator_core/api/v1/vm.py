@@ -1,8 +1,6 @@
-"""Routes that start VMs, and routes that change one VM: destroy, reboot, resize ..."""
+"""Routes that start VMs, and routes that change one VM: destroy, reboot, switch on and off."""
 
 from __future__ import annotations
-
-from marshmallow import Schema
 
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
@@ -44,16 +42,13 @@ class ActResource(ChangeResource[Made]):
     Args:
         services: the objects that resources use.
         operation: the hook's name.
-        schema: the schema of the body. Its fields beside ``node`` and ``hostname`` have the names
-            of the hook's own arguments.
     """
 
-    def __init__(
-        self, services: Services, operation: str, schema: Schema = requests.WHICH_VM
-    ) -> None:
+    schema = requests.WhichVmSchema()
+
+    def __init__(self, services: Services, operation: str) -> None:
         super().__init__(services)
         self.operation = operation
-        self.schema = schema
 
     async def on_put(
         self, req: Request, resp: Response, cloud: str | None = None, **_: str
@@ -66,5 +61,4 @@ class ActResource(ChangeResource[Made]):
         # An extension may have changed the fields.
         checked = load(self.schema, wanted)
         vm = VmReference(checked.get("node"), checked.get("hostname"))
-        arguments = {name: checked[name] for name in checked.keys() - {"node", "hostname"}}
-        return await self.services.broker.act(change, self.operation, vm, arguments)
+        return await self.services.broker.act(change, self.operation, vm, {})

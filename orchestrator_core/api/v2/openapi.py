@@ -37,6 +37,7 @@ def document() -> dict[str, Any]:
         name_of=name_of,
         status_of=status_of_class,
         query_error=InvalidQuery,
+        refuses_queries=True,
         parts=(schemas.HolderSchema,),
         about=CONVENTIONS,
         segments=SEGMENTS,

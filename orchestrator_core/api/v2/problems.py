@@ -12,7 +12,7 @@ import orjson
 from orchestrator_core import errors, refusals
 from orchestrator_core.api.error_codes import advice_on, meaning_of
 from orchestrator_core.api.errors import STATUSES as STATUSES_OF_VERSION_1
-from orchestrator_core.api.errors import Fault, MethodNotImplemented, details_of
+from orchestrator_core.api.errors import Fault, InvalidHeader, MethodNotImplemented, details_of
 from orchestrator_core.redaction import redact
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -28,6 +28,7 @@ STATUSES: Final[dict[type[errors.OrchestratorError], int]] = {
     errors.NotFound: 422,
     errors.InvalidParameter: 422,
     InvalidQuery: 400,
+    InvalidHeader: 400,
     errors.Conflict: 409,
     errors.QuotaExceeded: 409,
     errors.Refused: 409,
@@ -88,9 +89,9 @@ def _faults(error: errors.InvalidParameter) -> Iterator[tuple[str, str]]:
 
 
 def _located(error: errors.InvalidParameter, field: str, reason: str) -> dict[str, str]:
-    """Return a fault with its place: a JSON pointer into the body, or a parameter."""
+    """Return a fault with its place: a JSON pointer into the body, or a parameter or header."""
     detail = _clean(reason)
-    if isinstance(error, InvalidQuery):
+    if isinstance(error, InvalidQuery | InvalidHeader):
         return {"parameter": field, "detail": detail}
     steps = re.findall(r"[^.\[\]]+", field)
     pointer = "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)

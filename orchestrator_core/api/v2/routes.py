@@ -12,8 +12,10 @@ from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.description import (
+    ASSIGN_ERRORS,
     CHANGE_ERRORS,
     CLOUD_ERRORS,
+    REFUSALS,
     STATE_ERRORS,
     Description,
 )
@@ -41,6 +43,7 @@ from orchestrator_core.api.v2.system import PluginsResource, ProcessesResource
 _PAGE: Final = ("limit", "cursor")
 _NODES: Final = ("name", "node_state", "label_selector", "sort")
 _CHANGE: Final = ("Idempotency-Key", "Prefer")
+_HINTED: Final = (*_CHANGE, "X-Cloud-Hints")
 _RECORD: Final = (*STATE_ERRORS, NoSuchRecord, errors.Unsupported)
 
 
@@ -79,7 +82,7 @@ def _list(key: str) -> Route:
 
 
 def _change(summary: str, answer: type[Any], **more: Any) -> Description:
-    usual = {"headers": _CHANGE, "raises": CHANGE_ERRORS, "is_async": True}
+    usual = {"headers": _HINTED, "raises": CHANGE_ERRORS, "is_async": True}
     given = {**usual, "shows_operation": True, **more}
     return Description(summary, answer, **given)
 
@@ -90,7 +93,7 @@ def _action(name: str, action: Action) -> Route:
         action.summary,
         action.answer,
         body=action.schema if has_body else None,
-        raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.SizeNotFound),
+        raises=(*CHANGE_ERRORS, *REFUSALS, errors.NodeNotFound, errors.SizeNotFound),
         example=action.example,
         name=f"action_{name}",
     )
@@ -105,7 +108,7 @@ def _decision(name: str, decision: Decision) -> Route:
         status=202 if decision.is_async else 200,
         is_async=not decision.is_async,
         headers=("Idempotency-Key",) if decision.is_async else _CHANGE,
-        raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound),
+        raises=(*CHANGE_ERRORS, *REFUSALS, *_RECORD, errors.NodeNotFound),
         name=f"{name}_orphan",
     )
     return Route(
@@ -166,7 +169,12 @@ TABLE: Final = (
                 name="start_node",
                 status=201,
                 body=requests.CreateNodeSchema,
-                raises=(*CHANGE_ERRORS, errors.ImageNotFound, errors.SizeNotFound),
+                raises=(
+                    *CHANGE_ERRORS,
+                    errors.ImageNotFound,
+                    errors.SizeNotFound,
+                    errors.StartFailed,
+                ),
                 example=_START,
             ),
         },
@@ -186,7 +194,13 @@ TABLE: Final = (
                 "Destroy a VM, and end its assignment.",
                 schemas.ActedSchema,
                 name="destroy_node",
-                raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held, errors.DestroyLimit),
+                raises=(
+                    *CHANGE_ERRORS,
+                    *REFUSALS,
+                    errors.NodeNotFound,
+                    errors.Held,
+                    errors.DestroyLimit,
+                ),
             ),
         },
     ),
@@ -237,7 +251,7 @@ TABLE: Final = (
                 schemas.AssignedSchema,
                 name="assign",
                 body=requests.AssignSchema,
-                raises=(*CHANGE_ERRORS, errors.NodeNotFound, errors.Held),
+                raises=(*CHANGE_ERRORS, *ASSIGN_ERRORS, errors.NodeNotFound, errors.Held),
                 example=_ASSIGN,
             ),
         },
@@ -257,8 +271,15 @@ TABLE: Final = (
                 "Release a VM from its user, then destroy it.",
                 schemas.AssignedSchema,
                 name="release",
-                headers=(*_CHANGE, "If-Match"),
-                raises=(*CHANGE_ERRORS, *_RECORD, errors.NodeNotFound, errors.Held),
+                headers=(*_HINTED, "If-Match"),
+                raises=(
+                    *CHANGE_ERRORS,
+                    *ASSIGN_ERRORS,
+                    *_RECORD,
+                    errors.NodeNotFound,
+                    errors.Held,
+                    errors.DestroyLimit,
+                ),
             ),
         },
     ),
@@ -271,8 +292,8 @@ TABLE: Final = (
                 schemas.AssignedSchema,
                 name="renew",
                 body=requests.RenewSchema,
-                headers=(*_CHANGE, "If-Match"),
-                raises=(*CHANGE_ERRORS, *_RECORD),
+                headers=(*_HINTED, "If-Match"),
+                raises=(*CHANGE_ERRORS, *ASSIGN_ERRORS, *_RECORD),
                 example={"lease": "1h"},
             )
         },

@@ -95,7 +95,7 @@ class Acted:
     """The result of a stop, a reboot or another action on a VM.
 
     Attributes:
-        done: The word for the action in the answer, as in "Node 7 rebooted".
+        done: The word for the action in an answer of version 1, as in "Node 7 rebooted".
         is_pending: Whether the cloud still works on the change, so that the operation goes on.
     """
 

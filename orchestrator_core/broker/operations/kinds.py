@@ -47,8 +47,8 @@ class Kind:
         steps: The steps that an operation of this kind may be at; it is recorded at the first.
         deadline: The seconds until the operation must have ended; 0 if it ends when recorded.
         made: The function that builds the caller's result from the recorded operation.
-        done: The word for the action in an answer without other content, as in "Node 7 rebooted".
-        pending: The same words while the cloud still works on an accepted change.
+        done: The word for the action in an answer of version 1, as in "Node 7 rebooted"; empty for
+            a kind that version 1 does not have.
         arguments: The function that turns the caller's arguments into those of the hook. It runs in
             the cloud's threads before the change begins, and may look things up.
         advice: What a person has to check after an attempt of unknown outcome.
@@ -60,7 +60,6 @@ class Kind:
     deadline: float
     made: Callable[[Operation], Made]
     done: str = ""
-    pending: str = ""
     arguments: Callable[[Driver, Mapping[str, Any]], Mapping[str, Any]] = lambda _, given: given
     advice: str = "check the state of the node"
 
@@ -82,9 +81,8 @@ def started_by(operation: Operation) -> Started:
 def _acted(operation: Operation) -> Acted:
     assert operation.node_id is not None
     kind = KINDS[operation.kind]
-    if (operation.result or {}).get("pending"):
-        return Acted(operation.node_id, kind.pending, operation, is_pending=True)
-    return Acted(operation.node_id, kind.done, operation)
+    is_pending = bool((operation.result or {}).get("pending"))
+    return Acted(operation.node_id, kind.done, operation, is_pending)
 
 
 def _image_made(operation: Operation) -> ImageMade:
@@ -140,11 +138,9 @@ RESIZE: Final = Kind(
     (Step.RESIZE, Step.FINISH),
     DAY,
     _acted,
-    "resized",
-    "is being resized",
-    _with_size,
+    arguments=_with_size,
 )
-RENAME: Final = Kind("rename_vm", "Rename a VM, once.", (Step.RENAME,), 3600.0, _acted, "renamed")
+RENAME: Final = Kind("rename_vm", "Rename a VM, once.", (Step.RENAME,), 3600.0, _acted)
 CREATE_IMAGE: Final = Kind(
     "create_image",
     "Make an image of a VM, once.",
@@ -170,7 +166,6 @@ ADOPT: Final = Kind(
     (Step.ADOPT,),
     0.0,
     _acted,
-    "adopted",
 )
 
 IGNORE: Final = Kind(
@@ -179,7 +174,6 @@ IGNORE: Final = Kind(
     (Step.IGNORE,),
     0.0,
     _acted,
-    "ignored",
 )
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType(

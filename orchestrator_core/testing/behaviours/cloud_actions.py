@@ -32,12 +32,11 @@ class BaseCloudActions(BaseCloudReady):
         """
         node_id, size = cloud.some_node(), _other_size(cloud)
         cloud.wait_for_state(node_id, RUNNING, UNKNOWN)
-        body = {"node": node_id, "size": size}
-        answer = cloud.api.put("/vm/action/resize/cloud", body)
+        answer = cloud.act(node_id, "resize", {"size": size})
         if answer.error_code == "conflict" and cloud.operations()["power_off_vm"]["supported"]:
             expect(cloud.api.put("/vm/action/poweroff/cloud", {"node": node_id}), 200)
             cloud.wait_for_state(node_id, STOPPED)
-            answer = cloud.api.put("/vm/action/resize/cloud", body)
+            answer = cloud.act(node_id, "resize", {"size": size})
         expect(answer, 200)
         operation = _ended(cloud, "resize_vm", node_id)
         assert operation["state"] == "succeeded", f"the resize must succeed: {operation}"
@@ -60,7 +59,7 @@ class BaseCloudActions(BaseCloudReady):
         other = cloud.some_node()
         node_id = cloud.some_node(other)
         before, name = cloud.nodes()[other]["name"], f"{cloud.subject.prefix}-renamed"
-        expect(cloud.api.put("/vm/action/rename/cloud", {"node": node_id, "name": name}), 200)
+        expect(cloud.act(node_id, "rename", {"name": name}), 200)
         shown = f"node {node_id!r} must be listed with the name {name!r}"
         cloud.wait_for(cloud.nodes, lambda nodes: nodes[node_id]["name"] == name, shown)
         alone = expect(cloud.api.get(f"/nodes/cloud/{quote(node_id, safe='')}"), 200)["nodes"]
@@ -88,7 +87,7 @@ class BaseCloudActions(BaseCloudReady):
         if _found(cloud, marker) != node_id:
             raise DoesNotApply("the node is not found by its marker before it is renamed")
         name = f"{cloud.subject.prefix}-marked-again"
-        expect(cloud.api.put("/vm/action/rename/cloud", {"node": node_id, "name": name}), 200)
+        expect(cloud.act(node_id, "rename", {"name": name}), 200)
         after = _node(cloud, node_id).marker
         assert after == marker, "the node has lost its marker"
         assert _found(cloud, marker) == node_id, "the node is not found by its marker any more"
@@ -103,8 +102,7 @@ class BaseCloudActions(BaseCloudReady):
             raise DoesNotApply("a live run makes nothing that it cannot delete again")
         node_id, name = cloud.some_node(), f"{cloud.subject.prefix}-image"
         before = {image["id"] for image in cloud.listed("images")}
-        body = {"node": node_id, "name": name}
-        image = expect(cloud.api.put("/vm/action/create_image/cloud", body), 200)["image"]
+        image = expect(cloud.act(node_id, "create_image", {"name": name}), 200)["image"]
         assert image["id"] not in before, f"image {image['id']!r} existed before"
         assert image["name"] == name, f"the image has the name {image['name']!r}"
 

@@ -39,9 +39,9 @@ _ROUTES: Final[dict[str, tuple[str, str, Json | None]]] = {
     "reboot_vm": ("PUT", "/vm/action/reboot/cloud", {"node": "x"}),
     "power_on_vm": ("PUT", "/vm/action/poweron/cloud", {"node": "x"}),
     "power_off_vm": ("PUT", "/vm/action/poweroff/cloud", {"node": "x"}),
-    "resize_vm": ("PUT", "/vm/action/resize/cloud", {"node": "x", "size": "x"}),
-    "rename_vm": ("PUT", "/vm/action/rename/cloud", {"node": "x", "name": "x"}),
-    "create_image": ("PUT", "/vm/action/create_image/cloud", {"node": "x", "name": "x"}),
+    "resize_vm": ("POST", f"{_CLOUD}/nodes/x/actions/resize", {"size": "x"}),
+    "rename_vm": ("POST", f"{_CLOUD}/nodes/x/actions/rename", {"name": "x"}),
+    "create_image": ("POST", f"{_CLOUD}/nodes/x/actions/create_image", {"name": "x"}),
     "get_console_output": ("GET", f"{_CLOUD}/nodes/x/console", None),
 }
 """The request for each hook; ``find_node`` and ``confirm_resize`` have no route."""
@@ -275,6 +275,10 @@ class CloudUnderTest(UnderTest):
         """Destroy a node, and wait until it is gone."""
         expect(self.api.put("/vm/stop/cloud", {"node": node_id}), 200)
         self.wait_until_gone(node_id)
+
+    def act(self, node_id: str, action: str, body: Json) -> Answer:
+        """Send an action of version 2 on a node: ``resize``, ``rename`` or ``create_image``."""
+        return self.api.post(f"{_CLOUD}/nodes/{quote(node_id, safe='')}/actions/{action}", body)
 
     def left(self) -> set[str]:
         """Return the ids of the nodes that the run started and that still exist."""

@@ -84,7 +84,7 @@ def test_a_resize_is_confirmed_although_its_process_dies(
         api = Api(served)
         with api.http:
             with suppress(httpx2.TransportError):  # the process that answers may be the one
-                api.put("/vm/action/resize", {"node": ID, "size": "m1.2"})
+                api.act(ID, "resize", {"size": "m1.2"}, cloud="stack")
 
             def ended() -> bool:
                 with suppress(httpx2.TransportError):  # no process has replaced the dead one yet

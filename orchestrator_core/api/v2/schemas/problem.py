@@ -1,0 +1,31 @@
+"""Schemas of errors (RFC 9457)."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from orchestrator_core.api.v2.schemas.fields import number, optional, text
+
+
+class FaultSchema(Schema):
+    """A fault of a request, with its place."""
+
+    pointer = text("The place in the body, as a JSON pointer (RFC 6901).", always=False)
+    parameter = text("The parameter of the query or the header.", always=False)
+    detail = text("What is wrong, and what would be right.")
+
+
+class ProblemSchema(Schema):
+    """An error (RFC 9457)."""
+
+    type = text("`urn:orchestrator:problem:` and the error code.")
+    title = text("The meaning of the error code.")
+    status = number("The status of the answer.")
+    detail = text("What was refused, and why.")
+    error_code = text("The code for programs.")
+    advice = text("What to do.")
+    request_id = optional("The id under which the server's log has the request.")
+    errors = fields.List(fields.Nested(FaultSchema))
+    operation = text(
+        "The operation that ended with the error, or that continues despite it.", always=False
+    )
