@@ -148,7 +148,7 @@ class ProcessSchema(Schema):
     """A process that works on the database."""
 
     id = text("The id.")
-    kind = text("`web` or `worker`.")
+    kind = text("`web`, `worker` or `command`.")
     version = text("The version of the core.")
     started_at = time("When it started.")
     seen_at = time("Its last heartbeat.")
