@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from orchestrator_core import temporary_folder
 from orchestrator_core.api.application import Application, build_application
 from orchestrator_core.api.services import Services
 from orchestrator_core.broker.base import Broker
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Application:
     configure_logging(settings.server)
     components = make_components(settings, "web", lenient=proven())
     if _is_first(run_directory()):
+        sweep()
         _report(components.plugins, components.registry)
     return build_application(
         Services(
@@ -123,6 +125,12 @@ def make_components(
     broker = build_durable(settings.state, database, registry, inventory, entry)
     _log_stale_files()
     return Components(plugins, registry, extensions, broker)
+
+
+def sweep() -> None:
+    """Remove the temporary folders that killed servers and commands of this user have left."""
+    for path in temporary_folder.sweep():
+        _log.info("folder of a killed process removed", folder=str(path))
 
 
 def _log_stale_files() -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from orchestrator_core.app import make_components
+from orchestrator_core.app import make_components, sweep
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.load import measure_load
@@ -48,6 +48,8 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         missing = (("state",), "is missing; a durable worker needs a database")
         raise settings_error([missing], settings.file, settings.origins)
     configure_logging(settings.server)
+    if supervisor is None:
+        sweep()
     components = make_components(settings, "worker", lenient=proven())
     spare_the_collector()
     broker = components.broker

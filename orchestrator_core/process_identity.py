@@ -11,9 +11,34 @@ _START_TIME: Final = 19
 """Index of the start time in ``/proc/PID/stat``, after the command's name (proc(5), starttime)."""
 
 
-def read_process_identity() -> str:
-    """Return the unique identity of this process: boot, pid namespace, pid, and start time."""
-    return f"{_here()}/{os.getpid()}/{_began(os.getpid())}"
+_MACHINE: Final = Path("/etc/machine-id")
+
+
+def read_process_identity(pid: int | None = None) -> str:
+    """Return the unique identity of a process: boot, pid namespace, pid, and start time.
+
+    Args:
+        pid: a process of this machine; by default this one.
+    """
+    pid = os.getpid() if pid is None else pid
+    return f"{_here()}/{pid}/{started_at(pid) or ''}"
+
+
+def machine_id() -> str:
+    """Return the id of this machine, which stays the same after a boot.
+
+    It is empty or ``unknown`` on a machine without one, such as most containers.
+    """
+    try:
+        return _MACHINE.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return "unknown"
+
+
+def is_of_this_boot(certificate: str) -> bool:
+    """Return whether a process ran on this machine since its last boot, in any container."""
+    boot = _here().partition("/")[0]
+    return boot != "unknown" and certificate.partition("/")[0] == boot
 
 
 def has_ended(certificate: str) -> bool:
@@ -25,7 +50,7 @@ def has_ended(certificate: str) -> bool:
     here, _, pid = here.rpartition("/")
     if here != _here() or not pid.isdecimal():
         return False
-    began = _began(int(pid))
+    began = started_at(int(pid))
     return not _is_there(int(pid)) if began is None else began != rest
 
 
@@ -46,7 +71,7 @@ def _is_there(pid: int) -> bool:
     return True
 
 
-def _began(pid: int) -> str | None:
+def started_at(pid: int) -> str | None:
     """Return the start time of a process, in the kernel's unit.
 
     It is empty for a process that has ended, and None for one that ``/proc`` does not show.
