@@ -10,7 +10,7 @@ _PROC: Final = Path("/proc")
 _START_TIME: Final = 19
 """Index of the start time in ``/proc/PID/stat``, after the command's name (proc(5), starttime)."""
 
-
+_UNKNOWN: Final = "unknown"
 _MACHINE: Final = Path("/etc/machine-id")
 
 
@@ -32,13 +32,18 @@ def machine_id() -> str:
     try:
         return _MACHINE.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
-        return "unknown"
+        return _UNKNOWN
 
 
 def is_of_this_boot(certificate: str) -> bool:
     """Return whether a process ran on this machine since its last boot, in any container."""
     boot = _here().partition("/")[0]
-    return boot != "unknown" and certificate.partition("/")[0] == boot
+    return knows_boot(certificate) and certificate.partition("/")[0] == boot
+
+
+def knows_boot(certificate: str) -> bool:
+    """Return whether a process could read its boot; systemd's ``ProcSubset=pid`` hides it."""
+    return not certificate.startswith(_UNKNOWN)
 
 
 def has_ended(certificate: str) -> bool:
@@ -59,7 +64,7 @@ def _here() -> str:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{(_PROC / 'self/ns/pid').stat().st_ino}"
     except OSError:
-        return "unknown"
+        return _UNKNOWN
 
 
 def _is_there(pid: int) -> bool:

@@ -25,6 +25,7 @@ from typing import Final
 from orchestrator_core.process_identity import (
     has_ended,
     is_of_this_boot,
+    knows_boot,
     machine_id,
     read_process_identity,
 )
@@ -209,7 +210,8 @@ def _has_lost_its_owner(path: Path) -> bool:
     # The owner has ended with an earlier boot, if this machine is the one on which it ran. The
     # folder may also be shared with other machines, where locks need not reach this one.
     is_here = machine == machine_id() and host == socket.gethostname()
-    return is_here and machine not in _NO_MACHINE
+    is_known = machine not in _NO_MACHINE and (locks or knows_boot(process))
+    return is_here and is_known
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.load import measure_load
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
+from orchestrator_core.running import note_server
 from orchestrator_core.server.interpreter import spare_the_collector
 from orchestrator_core.server.serving import mark_serving, unmark
 from orchestrator_core.server.supervisor import pulse
@@ -51,6 +52,9 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
     if supervisor is None:
         sweep()
     components = make_components(settings, "worker", lenient=proven())
+    components.note("worker")
+    if supervisor is None:
+        note_server(settings, kind="worker")
     spare_the_collector()
     broker = components.broker
     if not isinstance(broker, DurableBroker):

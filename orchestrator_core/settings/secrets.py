@@ -56,6 +56,11 @@ class Secret:
         self._keep(value)
         return value
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the value was read once; otherwise each use reads it again."""
+        return self._plain is not None
+
     def _keep(self, value: str) -> None:
         keep_secret(value, self.reference)
 
