@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,8 +26,8 @@ from orchestrator_core.cli.doctor import (
     versions,
     worker,
 )
-from orchestrator_core.cli.doctor.findings import Examination, Finding, Level, number
-from orchestrator_core.cli.doctor.run import SECONDS, Task, run_all
+from orchestrator_core.cli.doctor.findings import Examination, Level, number
+from orchestrator_core.cli.doctor.run import SECONDS, Result, Task, run_all
 from orchestrator_core.cli.doctor.subject import Subject, look_at
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.errors import OrchestratorError
@@ -85,35 +87,34 @@ def doctor(
                 f"the settings and plugins were not loaded within {SECONDS:g} s; see: orchestrator "
                 "check"
             ) from None
-        found = run_all(examinations, subject)
+        results = run_all(examinations, subject)
         if as_json:
-            _show_json(found)
+            _show_json(results)
         else:
-            _show(subject, found)
-    is_sick = any(one.level is Level.PROBLEM for _, findings in found for one in findings)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if is_sick:
-        sys.exit(1)
+            _show(subject, results)
+        sys.stdout.flush()
+        levels = [one.level for result in results for one in result.findings]
+        status = int(Level.PROBLEM in levels)
+        if not all(result.has_ended for result in results):
+            os._exit(status)  # a thread that hangs would keep this process from ending
+    sys.exit(status)
 
 
-def _show_json(found: Sequence[tuple[Examination, list[Finding]]]) -> None:
-    reports = [one.report(examination.name) for examination, all_ in found for one in all_]
+def _show_json(results: Sequence[Result]) -> None:
+    reports = [one.report(result.examination.name) for result in results for one in result.findings]
     click.echo(json.dumps({"findings": reports}, indent=2))
 
 
-def _show(subject: Subject, found: Sequence[tuple[Examination, list[Finding]]]) -> None:
+def _show(subject: Subject, results: Sequence[Result]) -> None:
     for running in subject.servers:
         click.echo(redact(server.describe(running, time.time())))
-    for examination, findings in found:
-        for one in findings:
-            report = one.report(examination.name)
-            click.echo(f"\n{report['level']:8} {examination.name}: {report['detail']}")
-            click.echo(f"{_INDENT}{report['effect']}")
-            click.echo(f"{_INDENT}Do: {report['remedy']}")
-    levels = [one.level for _, findings in found for one in findings]
-    problems, warnings = levels.count(Level.PROBLEM), levels.count(Level.WARNING)
+    reports = [one.report(result.examination.name) for result in results for one in result.findings]
+    for report in reports:
+        click.echo(f"\n{report['level']:8} {report['examination']}: {report['detail']}")
+        click.echo(f"{_INDENT}{report['effect']}")
+        click.echo(f"{_INDENT}Do: {report['remedy']}")
+    counts = Counter(report["level"] for report in reports)
     click.echo(
-        f"\n{number(len(found), 'examination')}: {number(problems, 'problem')}, "
-        f"{number(warnings, 'warning')}"
+        f"\n{number(len(results), 'examination')}: {number(counts['problem'], 'problem')}, "
+        f"{number(counts['warning'], 'warning')}"
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from orchestrator_core.cli.doctor.findings import Examination, Finding, problem
 from orchestrator_core.cli.doctor.subject import Subject
+from orchestrator_core.errors import OrchestratorError
 
 T = TypeVar("T")
 
@@ -36,6 +38,11 @@ class Task(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - the waiting thread reports it
             self._error = error
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the call has not ended yet."""
+        return self._thread.is_alive()
+
     def result(self, seconds: float) -> T:
         """Return the result of the call.
 
@@ -51,32 +58,58 @@ class Task(Generic[T]):
         return self._result  # type: ignore[return-value]  # the call has ended
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The findings of one examination, and whether its thread has ended."""
+
+    examination: Examination
+    findings: list[Finding]
+    has_ended: bool = True
+
+
 def run_all(
     examinations: Sequence[Examination], subject: Subject, seconds: float = SECONDS
-) -> list[tuple[Examination, list[Finding]]]:
-    """Run examinations at once; return the findings of each.
+) -> list[Result]:
+    """Run examinations at once; return the result of each.
 
     An examination that fails or takes too long is a finding itself.
+
+    Args:
+        examinations: the examinations.
+        subject: the installation.
+        seconds: the time for all of them.
     """
     ends_at = time.monotonic() + seconds
-    tasks = [(one, Task(lambda one=one: list(one.examine(subject)))) for one in examinations]  # type: ignore[misc]
-    return [(one, _findings(one, task, ends_at, seconds)) for one, task in tasks]
+    tasks = [(one, _begin(one, subject)) for one in examinations]
+    return [_result(one, task, ends_at, seconds) for one, task in tasks]
 
 
-def _findings(
+def _begin(examination: Examination, subject: Subject) -> Task[list[Finding]]:
+    return Task(lambda: list(examination.examine(subject)))
+
+
+def _result(
     examination: Examination, task: Task[list[Finding]], ends_at: float, seconds: float
-) -> list[Finding]:
+) -> Result:
     try:
-        return task.result(ends_at - time.monotonic())
+        return Result(examination, task.result(ends_at - time.monotonic()))
     except TimeoutError:
-        why = f"did not end within {seconds:g} s"
+        return Result(
+            examination,
+            [_failed(examination, f"did not end within {seconds:g} s")],
+            has_ended=not task.is_running,
+        )
+    except OrchestratorError as error:
+        return Result(examination, [_failed(examination, f"failed: {error.message}")])
     except Exception as error:  # noqa: BLE001 - the other examinations go on
         why = f"failed ({type(error).__name__}: {error})"
-    return [
-        problem(
-            "examination_failed",
-            f"The examination {examination.name!r} {why}.",
-            "It tells nothing about this part of the installation.",
-            f"Look at that part by hand, then run it alone: orchestrator doctor {examination.name}",
-        )
-    ]
+        return Result(examination, [_failed(examination, why)])
+
+
+def _failed(examination: Examination, why: str) -> Finding:
+    return problem(
+        "examination_failed",
+        f"The examination {examination.name!r} {why}.",
+        "It tells nothing about this part of the installation.",
+        f"Look at that part by hand, then run it alone: orchestrator doctor {examination.name}",
+    )

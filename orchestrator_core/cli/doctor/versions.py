@@ -61,7 +61,7 @@ def _not_in_use(server: RunningServer) -> Iterator[Finding]:
             "another_environment",
             f"{server.title} runs from {server.prefix}, and this command from {sys.prefix}.",
             "The versions and plugins that this command sees are not those of the server.",
-            f"{server.prefix}/bin/orchestrator doctor",
+            f"{server.prefix}/bin/orchestrator doctor --config {server.file}",
         )
         return
     old = {

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator_core.cli.doctor.database import PATIENCE
-from orchestrator_core.cli.doctor.findings import Finding, duration, number, problem, warning
+from orchestrator_core.cli.doctor.findings import (
+    Finding,
+    duration,
+    listed,
+    number,
+    problem,
+    warning,
+)
 from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.metrics import catalogue
-from orchestrator_core.settings.model import StateSettings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -40,7 +46,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
     yield from waiting(found, late)
     yield from decisions(found, held)
     yield from vms(late)
-    yield from scans(found, state)
+    yield from scans(found, state.orphan_scan_interval, subject.settings.clouds)
 
 
 def alive(found: Figures) -> Iterator[Finding]:
@@ -162,18 +168,23 @@ def _list(found: Sequence[tuple[str, str]]) -> str:
     return ", ".join(f"{node} of {cloud}" for cloud, node in found)
 
 
-def scans(found: Figures, state: StateSettings) -> Iterator[Finding]:
-    """Yield clouds whose orphans are not looked for."""
+def scans(found: Figures, interval: float, clouds: Collection[str]) -> Iterator[Finding]:
+    """Yield clouds whose orphans are not looked for.
+
+    Args:
+        found: the figures of the installation.
+        interval: the seconds between two scans of a cloud.
+        clouds: the clouds of the settings; the last scans of others stay in the database.
+    """
     failed = {cloud for (cloud,), value in found[catalogue.SCAN_FAILED].items() if value}
     late = {
-        cloud
-        for (cloud,), age in found[catalogue.SCAN_AGE].items()
-        if age > _LATE_SCANS * state.orphan_scan_interval
+        cloud for (cloud,), age in found[catalogue.SCAN_AGE].items() if age > _LATE_SCANS * interval
     }
-    if failed or late:
+    names = sorted((failed | late).intersection(clouds))
+    if names:
         yield warning(
             "orphan_scan_failed",
-            f"The last orphan scan failed or is old: {', '.join(sorted(failed | late))}.",
+            f"The last orphan scan failed or is old: {listed(names)}.",
             "VMs that run there without an owner are not noticed.",
             "orchestrator orphans list shows the reason",
         )
