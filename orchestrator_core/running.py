@@ -26,7 +26,7 @@ from orchestrator_core.process_identity import read_process_identity
 from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings.model import Settings
-from orchestrator_core.settings.secrets import Secret
+from orchestrator_core.settings.secrets import Secret, is_kept
 
 SERVER: Final = "server.json"
 _PROCESS: Final = "process"
@@ -136,7 +136,7 @@ def fingerprints(settings: Settings, key: str) -> Fingerprints:
 def _values(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, Secret):
         # A secret that is read again at each use may change without a reload.
-        yield path, value.reveal() if value.is_kept else value.reference
+        yield path, value.reveal() if is_kept(value) else value.reference
     elif is_dataclass(value):
         for field in fields(value):
             if path or field.name not in _NOT_COMPARED:

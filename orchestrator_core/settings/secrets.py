@@ -56,11 +56,6 @@ class Secret:
         self._keep(value)
         return value
 
-    @property
-    def is_kept(self) -> bool:
-        """Whether the value was read once; otherwise each use reads it again."""
-        return self._plain is not None
-
     def _keep(self, value: str) -> None:
         keep_secret(value, self.reference)
 
@@ -78,6 +73,11 @@ class LongSecret(Secret):
 
     def _keep(self, value: str) -> None:
         keep_inside(value)
+
+
+def is_kept(secret: Secret) -> bool:
+    """Return whether a secret's value was read once; otherwise each use reads it again."""
+    return secret._plain is not None  # noqa: SLF001 - plugins see every public name of the class
 
 
 open_files: set[Path] = set()

@@ -41,7 +41,7 @@ from orchestrator_core.cli.doctor.findings import Examination, Finding, duration
 from orchestrator_core.cli.doctor.run import run_all
 from orchestrator_core.cli.doctor.servers import RunningServer
 from orchestrator_core.cli.doctor.subject import Subject
-from orchestrator_core.cli.doctor.x509 import validity
+from orchestrator_core.cli.doctor.x509 import Validity, validity
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.metrics import catalogue
 from orchestrator_core.running import fingerprints
@@ -146,7 +146,7 @@ def test_other_bytes_are_no_certificate(data: bytes) -> None:
 )
 def test_a_certificate_near_its_end(length: float, left: float, found: list[str]) -> None:
     ends = NOW + dt.timedelta(days=left)
-    valid = certificates.Validity(ends - dt.timedelta(days=length), ends)
+    valid = Validity(ends - dt.timedelta(days=length), ends)
     assert names(certificates.ends("It", valid, NOW, "Renew it")) == found
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from orchestrator_core.cli.doctor.findings import Finding, problem, warning
 from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.settings.model import Settings
-from orchestrator_core.settings.secrets import open_files
+from orchestrator_core.settings.secrets import is_kept, open_files
 
 _BUT_OWNER: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -43,7 +43,7 @@ def _settings_file(file: Path, settings: Settings) -> Iterator[Finding]:
         if _is_open_to_writers(path):
             yield _writable("settings_writable", path, "change which servers and clouds are used")
     state = settings.state
-    is_plain = state is not None and state.url.is_kept and ("state", "url") not in settings.origins
+    is_plain = state is not None and is_kept(state.url) and ("state", "url") not in settings.origins
     if is_plain and _has_password(settings) and _mode(file) & stat.S_IROTH:
         yield _readable("secret_readable", file, "the database's password", "use the database")
 
