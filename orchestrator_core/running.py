@@ -22,7 +22,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from orchestrator_core.process_identity import read_process_identity
+from orchestrator_core.process_identity import has_ended, read_process_identity
 from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings.model import Settings
@@ -48,6 +48,8 @@ Fingerprints = dict[str, str]
 
 class _Noted:
     record: dict[str, Any] | None = None
+    stamp: int = 0
+    """The time of the file as this process has written it, in nanoseconds since 1970."""
 
 
 def note_server(
@@ -97,9 +99,27 @@ def is_noted() -> bool:
 
 
 def restore() -> None:
-    """Write the record of this process again if its file was removed; call this often."""
-    if _Noted.record is not None and not is_noted():
+    """Write the record of this process again if it is missing; call this often.
+
+    After SIGUSR2 two first processes share a run directory. The record of the new one gives way
+    when that one has ended.
+    """
+    if _Noted.record is not None and _is_missing(_Noted.record["process"]):
         _write(_Noted.record)
+
+
+def _is_missing(process: str) -> bool:
+    file = run_directory() / SERVER
+    try:
+        stamp = file.stat().st_mtime_ns
+        if stamp == _Noted.stamp:
+            return False
+        found = str(json.loads(file.read_text(encoding="utf-8"))["process"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    if found == process:
+        _Noted.stamp = stamp
+    return found != process and has_ended(found)
 
 
 def note_process(kind: str, plugins: Mapping[str, str]) -> None:
@@ -150,7 +170,10 @@ def _values(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 def _write(record: dict[str, Any]) -> None:
     _Noted.record = record
-    _put(run_directory() / SERVER, record)
+    file = run_directory() / SERVER
+    _put(file, record)
+    with suppress(OSError):
+        _Noted.stamp = file.stat().st_mtime_ns
 
 
 def _put(file: Path, record: Mapping[str, Any]) -> None:

@@ -439,6 +439,12 @@ def test_the_worker_that_serve_was_told_to_leave_out_is_no_difference() -> None:
     assert list(server.examine(Subject(None, Settings(state=state()), (one,)))) == []
 
 
+def test_a_durable_worker_alone_may_be_meant_so() -> None:
+    one = running(Settings(), kind="worker")
+    assert names(server.examine(Subject(None, Settings(), (one,)))) == ["not_running warning"]
+    assert names(server.examine(NOTHING)) == ["not_running problem"]
+
+
 def test_a_server_that_does_not_answer(closed_port: int) -> None:
     one = running(Settings(), addresses=(f"http://127.0.0.1:{closed_port}",))
     found = list(server.examine(Subject(None, Settings(), (one,))))

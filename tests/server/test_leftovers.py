@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator_core import temporary_folder
+from orchestrator_core import run_directory, running, temporary_folder
+from orchestrator_core.process_identity import read_process_identity
+from orchestrator_core.settings.model import Settings
 from orchestrator_core.temporary_folder import claim, make, remove, sweep, unlocked
 from tests.conftest import DUMMY, Server
 from tests.stateful import wait_for
@@ -203,3 +205,30 @@ def test_servers_that_start_at_once_keep_their_folders(temporary: Path) -> None:
     assert faults == []
     sweep()
     assert folders(temporary) == set()
+
+
+def test_the_record_of_a_server_is_written_again(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its removal, and after the end of a new first process that shared the folder."""
+    monkeypatch.setenv(run_directory.VARIABLE, str(temporary))
+    monkeypatch.setattr(running, "_Noted", type("Noted", (running._Noted,), {}))
+    record = temporary / running.SERVER
+    running.note_server(Settings())
+    own = record.read_text()
+    running.restore()
+    os.utime(record)
+    running.restore()
+    assert record.read_text() == own
+    with subprocess.Popen(["sleep", "60"]) as other:
+        data = json.loads(own) | {"process": read_process_identity(other.pid)}
+        record.write_text(json.dumps(data))
+        running.restore()
+        assert json.loads(record.read_text()) == data
+        other.kill()
+    running.restore()
+    assert record.read_text() == own
+    record.unlink()
+    running.restore()
+    assert record.read_text() == own
+    forget(temporary)

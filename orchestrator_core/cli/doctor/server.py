@@ -45,7 +45,9 @@ def _nothing_runs(subject: Subject) -> Finding:
     holder = listener_of(subject.settings.server.bind)
     if holder is not None:
         detail = f"{detail[:-1]}; {holder} listens on {subject.settings.server.bind}."
-    return problem(
+    # A machine with a durable worker alone may be meant so; one with neither is not.
+    make = warning if subject.servers else problem
+    return make(
         "not_running",
         detail,
         "No request is answered, and only the files and the database can be examined.",
