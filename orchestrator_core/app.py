@@ -51,7 +51,8 @@ def create_app(settings: Settings | None = None) -> Application:
         sweep()
         if not running.is_noted():  # by gunicorn's first process; another server has none of ours
             parent = multiprocessing.parent_process()
-            running.note_server(settings, pid=None if parent is None else parent.pid)
+            pid = None if parent is None else parent.pid
+            running.note_server(settings, kind="asgi_server", pid=pid)
         _report(components.plugins, components.registry)
     return build_application(
         Services(

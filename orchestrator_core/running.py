@@ -64,7 +64,8 @@ def note_server(
         settings: the settings in force.
         addresses: the addresses on which it listens, each as ``http://HOST:PORT`` or
             ``unix:PATH``; None for those recorded before.
-        kind: ``server``, or ``worker`` for a durable worker that runs alone.
+        kind: ``server`` for gunicorn, ``asgi_server`` for another server of web workers, or
+            ``worker`` for a durable worker that runs alone.
         pid: the first process of the server; by default this process.
     """
     before = _Noted.record or {}

@@ -90,8 +90,10 @@ class Installation:
     def reload(self) -> None:
         """Reload the settings, and wait until the old workers have ended."""
         old = self.server.workers()
+        ready = self.server.log().count("durable worker ready")
         self.server.signal(signal.SIGHUP)
         self.server.wait_for_new_workers(old)
+        self.server.wait_for_log("durable worker ready", count=ready + 1)
 
     @contextmanager
     def changed(self, text: str) -> Iterator[None]:

@@ -441,6 +441,7 @@ def test_the_worker_that_serve_was_told_to_leave_out_is_no_difference() -> None:
 
 def test_a_durable_worker_alone_may_be_meant_so() -> None:
     one = running(Settings(), kind="worker")
+    assert one.reload == "systemctl restart orchestrator-worker", "SIGHUP would end it"
     assert names(server.examine(Subject(None, Settings(), (one,)))) == ["not_running warning"]
     assert names(server.examine(NOTHING)) == ["not_running problem"]
 

@@ -57,7 +57,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 def _own(subject: Subject, file: Path, now: datetime) -> Iterator[Finding]:
     try:
-        chain = certificates(file.read_text(encoding="ascii"))
+        chain = certificates(file.read_text(encoding="latin-1"))
         for der in chain:
             yield from ends(
                 f"A certificate in {file}",
@@ -84,13 +84,13 @@ def _own(subject: Subject, file: Path, now: datetime) -> Iterator[Finding]:
                         f"{server.title} shows another certificate than the one in {file}.",
                         "The new certificate is not in use; the old one ends "
                         f"{validity(served).ends:%Y-%m-%d}.",
-                        f"kill -HUP {server.pid}",
+                        server.reload,
                     )
 
 
 def _reload(subject: Subject) -> str:
-    pids = " ".join(str(one.pid) for one in subject.servers)
-    return f"kill -HUP {pids}" if pids else "systemctl reload orchestrator"
+    commands = [one.reload for one in subject.servers if one.kind != "worker"]
+    return "; ".join(commands) or "systemctl reload orchestrator"
 
 
 def ends(what: str, found: Validity, now: datetime, remedy: str) -> Iterator[Finding]:

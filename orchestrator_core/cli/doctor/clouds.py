@@ -98,5 +98,5 @@ def _measured(server: RunningServer) -> Iterator[Finding]:
                     f"{number(int(count), 'thread')} of {target} {name} did not return from its "
                     "plugin and had to be replaced.",
                     "Each keeps its memory and its connection until its process ends.",
-                    f"kill -HUP {server.pid}, and give the plugin's calls a time limit",
+                    f"{server.reload}; and give the plugin's calls a time limit",
                 )

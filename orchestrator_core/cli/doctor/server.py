@@ -28,7 +28,7 @@ _NO_WORKER: Final = "state.worker"
 def examine(subject: Subject) -> Iterator[Finding]:
     """Yield what keeps the server from serving these settings."""
     yield from subject.findings
-    if not any(one.kind == "server" for one in subject.servers):
+    if not any(one.kind != "worker" for one in subject.servers):
         yield _nothing_runs(subject)
     for server in subject.servers:
         for address in server.addresses:
@@ -89,7 +89,7 @@ def _refusal(server: RunningServer, subject: Subject) -> Finding:
         f"{server.title} refused a reload at {moment(server.refused_at)}: "
         f"{' '.join(server.refusal.split())}",
         f"It still runs with the settings of {moment(server.loaded_at)}.",
-        f"orchestrator check{subject.config} && kill -HUP {server.pid}",
+        f"orchestrator check{subject.config} && {server.reload}",
     )
 
 
@@ -106,7 +106,7 @@ def _differences(server: RunningServer, settings: Settings) -> Iterator[Finding]
             f"{server.title} has not loaded {number(len(own), 'key')} of its settings: "
             f"{listed(own)}.",
             f"It runs with the values of {moment(server.loaded_at)}.",
-            f"kill -HUP {server.pid}",
+            server.reload,
         )
     foreign = [key for key in foreign if key != _NO_WORKER]
     if foreign:

@@ -35,7 +35,7 @@ class RunningServer:
         directory: its run directory, by a path that this process can open.
         place: the path of the directory as the server knows it.
         pid: its first process.
-        kind: ``server`` or ``worker``.
+        kind: ``server``, ``asgi_server`` or ``worker``; only the first takes SIGHUP as a reload.
         prefix: the virtual environment of its interpreter.
         file: its settings file; empty if it has none.
         loaded_at: the time at which its settings were put in force, in seconds since 1970.
@@ -66,6 +66,14 @@ class RunningServer:
         """The server's name in sentences."""
         name = "The durable worker" if self.kind == "worker" else "The server"
         return f"{name} with pid {self.pid}"
+
+    @property
+    def reload(self) -> str:
+        """The command with which it loads its settings again."""
+        if self.kind == "server":
+            return f"kill -HUP {self.pid}"
+        unit = "orchestrator-worker" if self.kind == "worker" else "orchestrator"
+        return f"systemctl restart {unit}"
 
     def processes(self) -> list[LoadedProcess]:
         """Return the living processes of this server."""

@@ -75,7 +75,7 @@ def _not_in_use(server: RunningServer) -> Iterator[Finding]:
             "restart_outstanding",
             f"{server.title} still runs {', '.join(sorted(old))}.",
             "A process that replaces a dead one loads other code than the rest.",
-            f"systemctl restart orchestrator; new plugins alone need only: kill -HUP {server.pid}",
+            f"systemctl restart orchestrator; for new plugins alone: {server.reload}",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 _LAG: Final = 60.0
 """Seconds for which a due operation may wait, as the log's alert has it."""
 
+_CHANGE: Final = 3.0
+"""Seconds in which a reload replaces the durable worker."""
+
 _LATE_SCANS: Final = 5
 """Intervals after which an orphan scan is late."""
 
@@ -39,6 +43,9 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
     timeout = state.process_timeout
     found = database.read_now(lambda c: figures.read(c, timeout))
+    if subject.servers and not _is_alive(found):
+        time.sleep(_CHANGE)
+        found = database.read_now(lambda c: figures.read(c, timeout))
     late = database.read_now(lambda c: backlog.read(c, timeout, state.retention, PATIENCE))
     held, processes = database.read_now(_processes)
     yield from alive(found)
@@ -51,7 +58,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 def alive(found: Figures) -> Iterator[Finding]:
     """Yield a finding if no durable worker lives, or if it is behind."""
-    if not found[catalogue.PROCESSES].get(("worker",)):
+    if not _is_alive(found):
         yield problem(
             "no_durable_worker",
             "No durable worker has a recent heartbeat.",
@@ -67,6 +74,10 @@ def alive(found: Figures) -> Iterator[Finding]:
             "Look for its reason: orchestrator operations list --state pending; and raise "
             "[state] concurrency, or run another: orchestrator worker",
         )
+
+
+def _is_alive(found: Figures) -> bool:
+    return bool(found[catalogue.PROCESSES].get(("worker",)))
 
 
 def silent(processes: Sequence[Mapping[str, Any]], timeout: float) -> Iterator[Finding]:
