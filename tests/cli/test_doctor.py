@@ -59,6 +59,11 @@ class Installation:
         self.environment = {**environment_without_ours(), "TMPDIR": str(self.temporary)}
         self.server = Server(serve_command(self.file), folder / "log", self.environment)
 
+    @property
+    def run_directory(self) -> Path:
+        (found,) = {one.parent for one in self.temporary.glob("orchestrator-*/server.json")}
+        return found
+
     def certify(self, days: int) -> None:
         """Make a certificate of 90 days that ends in some days."""
         ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days, hours=1)
@@ -204,6 +209,7 @@ def test_files_that_every_user_may_read_or_write(installation: Installation) -> 
         database: 0o644,
         database.parent: 0o703,
         installation.file: 0o666,
+        installation.run_directory: 0o750,
     }
     before = {path: path.stat().st_mode for path in modes}
     for path, mode in modes.items():
@@ -221,6 +227,7 @@ def test_files_that_every_user_may_read_or_write(installation: Installation) -> 
             f"chmod 600 {database}",
             f"chmod o-w {database.parent}",
             f"chmod o-w {installation.file}",
+            f"chmod 700 {installation.run_directory}",
         ]
     )
     assert ran.returncode == 1
@@ -338,12 +345,7 @@ def test_what_waits_for_an_operator(installation: Installation) -> None:
 
 
 def test_a_process_with_older_code_than_is_installed(installation: Installation) -> None:
-    (directory,) = (
-        one
-        for one in installation.temporary.glob("orchestrator-*")
-        if (one / "server.json").exists()
-    )
-    record = next(iter(directory.glob("process-*.json")))
+    record = next(iter(installation.run_directory.glob("process-*.json")))
     before = record.read_text()
     data: dict[str, Any] = json.loads(before)
     data["versions"]["vm-orchestrator-dummy"] = "0.0.9"

@@ -2,68 +2,45 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 import pytest
-import trustme
-from cryptography import x509 as reference
-from cryptography.hazmat.primitives.serialization import Encoding
-from sqlalchemy import make_url
 
 from orchestrator_core.broker.backlog import Backlog
 from orchestrator_core.cli.doctor import (
-    certificates,
     clock,
     database,
     disk,
-    leftovers,
-    permissions,
-    server,
     versions,
     worker,
 )
 from orchestrator_core.cli.doctor.disk import Room
 from orchestrator_core.cli.doctor.findings import Examination, Finding, duration, listed, size
 from orchestrator_core.cli.doctor.run import run_all
-from orchestrator_core.cli.doctor.servers import RunningServer
 from orchestrator_core.cli.doctor.subject import Subject
-from orchestrator_core.cli.doctor.x509 import Validity, validity
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.metrics import catalogue
-from orchestrator_core.running import fingerprints
-from orchestrator_core.settings.load import load_settings
-from orchestrator_core.settings.model import Settings, StateSettings
-from orchestrator_core.settings.secrets import Secret
+from orchestrator_core.settings.model import Settings
+from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.storage import Storage
 from orchestrator_core.state.upgrade import upgrade
 from tests import commands
+from tests.cli.examined import NOTHING, names, state
 from tests.databases import MakeUrl
 from tests.stateful import wait_for
 
 MIB: Final = 2**20
 DAY: Final = 86_400.0
-NOW: Final = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
-NOTHING: Final = Subject(None, Settings(), ())
-KEY: Final = "00" * 16
-
-
-def names(found: Iterable[Finding]) -> list[str]:
-    return [f"{one.name} {one.level.value}" for one in found]
 
 
 def fail(_subject: Subject) -> Iterable[Finding]:
@@ -109,119 +86,6 @@ def test_a_hanging_examination_does_not_keep_the_command_from_ending() -> None:
     )
     assert ran.returncode == 1, ran.stderr
     assert "'x' did not end within 0.2 s" in ran.stdout
-
-
-# Certificates and tokens
-
-
-def issued(begins: dt.datetime, ends: dt.datetime) -> trustme.LeafCert:
-    return trustme.CA().issue_cert("127.0.0.1", not_before=begins, not_after=ends)
-
-
-@pytest.mark.parametrize("year", [2026, 2049, 2050, 2077])
-def test_a_certificate_says_how_long_it_is_valid(year: int) -> None:
-    leaf = issued(NOW, NOW.replace(year=year, month=12))
-    known = reference.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
-    found = validity(known.public_bytes(Encoding.DER))
-    assert (found.begins, found.ends) == (known.not_valid_before_utc, known.not_valid_after_utc)
-
-
-@pytest.mark.parametrize("data", [b"", b"0", b"0\x82", b"0\x03\x02\x01\x01", b"x" * 300])
-def test_other_bytes_are_no_certificate(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        validity(data)
-
-
-@pytest.mark.parametrize(
-    ("length", "left", "found"),
-    [
-        (90, 20, []),
-        (90, 13, ["certificate_ends warning"]),
-        (90, 6, ["certificate_ends problem"]),
-        (90, 0, ["certificate_ended problem"]),
-        (6, 3, []),
-        (6, 1.5, ["certificate_ends warning"]),
-        (6, 0.5, ["certificate_ends problem"]),
-    ],
-)
-def test_a_certificate_near_its_end(length: float, left: float, found: list[str]) -> None:
-    ends = NOW + dt.timedelta(days=left)
-    valid = Validity(ends - dt.timedelta(days=length), ends)
-    assert names(certificates.ends("It", valid, NOW, "Renew it")) == found
-
-
-@contextmanager
-def tls_server(leaf: trustme.LeafCert, *, after_request: bool) -> Iterator[int]:
-    """Answer one TLS connection, as PostgreSQL does or at once; yield the port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    leaf.configure_cert(context)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                if after_request:
-                    assert connection.recv(8) == bytes((0, 0, 0, 8, 4, 210, 22, 47))
-                    connection.sendall(b"S")
-                with context.wrap_socket(connection, server_side=True):
-                    pass
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1]
-        thread.join(10)
-
-
-def subject_of(tmp_path: Path, toml: str, **more: Any) -> Subject:
-    file = tmp_path / "orchestrator.toml"
-    file.write_text(toml)
-    return Subject(file, load_settings(file), (), **more)
-
-
-def test_the_certificate_of_a_clouds_url(tmp_path: Path) -> None:
-    now = dt.datetime.now(dt.UTC)
-    leaf = issued(now - dt.timedelta(days=80), now + dt.timedelta(days=10))
-    with tls_server(leaf, after_request=False) as port:
-        toml = f'[assignments.pool]\nbackend = "cistern"\nurl = "https://127.0.0.1:{port}/api"\n'
-        (found,) = certificates.examine(subject_of(tmp_path, toml))
-    assert found.detail.startswith(
-        f"The certificate of 127.0.0.1:{port} (assignments.pool) ends in 9 days"
-    )
-
-
-def test_the_certificate_of_a_database() -> None:
-    leaf = issued(NOW, NOW.replace(year=2030))
-    with tls_server(leaf, after_request=True) as port:
-        url = make_url(f"postgresql+psycopg://u@127.0.0.1:{port}/x")
-        der = certificates._of_postgresql(url)
-    assert der is not None
-    assert validity(der).ends.year == 2030
-
-
-def json_web_token(**claims: object) -> str:
-    parts = ({"alg": "none"}, claims)
-    coded = (base64.urlsafe_b64encode(json.dumps(one).encode()) for one in parts)
-    return ".".join([*(one.decode().rstrip("=") for one in coded), "signature"])
-
-
-def test_a_token_that_says_when_it_ends(tmp_path: Path) -> None:
-    soon = json_web_token(exp=(NOW + dt.timedelta(days=2)).timestamp(), name="ann")
-    values = {
-        "soon": soon,
-        "late": json_web_token(exp=NOW.timestamp() + 90 * DAY),
-        "none": json_web_token(name="ann"),
-        "other": "three.plain.words",
-    }
-    toml = ""
-    for name, value in values.items():
-        (tmp_path / name).touch(mode=0o600)
-        (tmp_path / name).write_text(value)
-        toml += f'[assignments.{name}]\nbackend = "cistern"\nurl = "http://h"\n'
-        toml += f'token = "file:{name}"\n'
-    (found,) = certificates.tokens(subject_of(tmp_path, toml).settings, NOW)
-    assert found.detail == "The token in [assignments.soon] token ends in 2 days."
-    assert names([found]) == ["token_ends problem"]
-    assert soon not in found.remedy
 
 
 # Disk, clock and versions
@@ -272,10 +136,6 @@ def test_processes_of_several_versions() -> None:
 
 
 # The database and the durable worker
-
-
-def state() -> StateSettings:
-    return StateSettings(Secret("(plain)", plain="sqlite:///x"))
 
 
 def test_the_space_of_a_database() -> None:
@@ -334,6 +194,20 @@ def test_operations_and_vms_that_wait_for_long() -> None:
     destroying, protected = worker.vms(late)
     assert "7 of a" in destroying.detail
     assert protected.remedy == "orchestrator protect b 8 --off"
+
+
+def test_a_schema_that_works_and_is_not_the_newest(
+    sqlite: MakeUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Database(sqlite(), Path())
+    upgrade(opened)
+    settings = Settings(state=state())
+    subject = Subject(None, settings, (), database=opened, usable=True)
+    assert list(database.examine(subject)) == []
+    monkeypatch.setattr(schema, "SCHEMA", schema.SCHEMA + 1)
+    (found,) = database.examine(subject)
+    opened.close()
+    assert found.remedy == "orchestrator db upgrade"
 
 
 # PostgreSQL, for real
@@ -400,71 +274,6 @@ def test_a_database_that_does_not_answer(
     assert "has the database's password" in found["secret_readable"]["detail"]
     assert "hunter2-secret" not in ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
-
-
-# The server's own records
-
-
-def running(settings: Settings, **changed: Any) -> RunningServer:
-    server = RunningServer(
-        Path("/nonexistent"),
-        "/nonexistent",
-        7,
-        "server",
-        sys.prefix,
-        "",
-        time.time(),
-        KEY,
-        fingerprints(settings, KEY),
-        {},
-        (),
-        None,
-        "",
-    )
-    return replace(server, **changed)
-
-
-def test_settings_from_variables_that_are_not_set_here() -> None:
-    settings = load_settings(None, {"ORCHESTRATOR__SERVER__KEEPALIVE": "9"})
-    origins = {"server.keepalive": "ORCHESTRATOR__SERVER__KEEPALIVE"}
-    one = running(settings, origins=origins)
-    found = list(server.examine(Subject(None, Settings(), (one,))))
-    assert names(found) == ["environment_differs warning"]
-    assert "ORCHESTRATOR__SERVER__KEEPALIVE" in found[0].detail
-
-
-def test_the_worker_that_serve_was_told_to_leave_out_is_no_difference() -> None:
-    theirs = Settings(state=replace(state(), worker=False))
-    one = running(theirs, origins={"state.worker": "ORCHESTRATOR__STATE__WORKER"})
-    assert list(server.examine(Subject(None, Settings(state=state()), (one,)))) == []
-
-
-def test_a_durable_worker_alone_may_be_meant_so() -> None:
-    one = running(Settings(), kind="worker")
-    assert one.reload == "systemctl restart orchestrator-worker", "SIGHUP would end it"
-    assert names(server.examine(Subject(None, Settings(), (one,)))) == ["not_running warning"]
-    assert names(server.examine(NOTHING)) == ["not_running problem"]
-
-
-def test_a_server_that_does_not_answer(closed_port: int) -> None:
-    one = running(Settings(), addresses=(f"http://127.0.0.1:{closed_port}",))
-    found = list(server.examine(Subject(None, Settings(), (one,))))
-    assert names(found) == ["not_answering problem"]
-
-
-def test_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(permissions, "open_files", set())
-    path = tmp_path / "socket"
-    subject = subject_of(tmp_path, f'[server]\nbind = "unix:{path}"\n')
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path))
-        listening.listen()
-        path.chmod(0o660)
-        assert list(permissions.examine(subject)) == []
-        path.chmod(0o666)
-        assert names(permissions.examine(subject)) == ["socket_open problem"]
-        assert "leftover_socket warning" not in names(leftovers.examine(subject))
-    assert "leftover_socket warning" in names(leftovers.examine(subject))
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,6 @@ def _refused(
     return problem(
         "settings_refused",
         " ".join(error.message.split()),
-        f"{runs} reload or start with these settings succeeds.",
-        f"Correct the settings until this succeeds: orchestrator check{config}",
+        f"{runs} reload or start with these settings, and the variables set here, succeeds.",
+        f"Correct them until this succeeds: orchestrator check{config}",
     )
