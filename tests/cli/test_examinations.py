@@ -17,6 +17,7 @@ import pytest
 
 from orchestrator_core.broker.backlog import Backlog
 from orchestrator_core.cli.doctor import (
+    EXAMINATIONS,
     clock,
     database,
     disk,
@@ -36,6 +37,7 @@ from orchestrator_core.state.storage import Storage
 from orchestrator_core.state.upgrade import upgrade
 from tests import commands
 from tests.cli.examined import NOTHING, names, state
+from tests.conftest import running
 from tests.databases import MakeUrl
 from tests.stateful import wait_for
 
@@ -180,6 +182,7 @@ def figures(**changed: Any) -> dict[Any, Any]:
         ({"SCAN_FAILED": {("a",): 1.0, ("gone",): 1.0}}, ["orphan_scan_failed warning"]),
         ({"SCAN_AGE": {("a",): 6000.0}}, ["orphan_scan_failed warning"]),
         ({"SCAN_AGE": {("gone",): 6000.0}}, []),
+        ({"SCAN_AGE": {("a",): 6000.0}, "PROCESSES": {}}, ["no_durable_worker problem"]),
     ],
 )
 def test_the_work_that_waits(changed: dict[str, Any], found: list[str]) -> None:
@@ -227,20 +230,24 @@ def test_postgresql_with_a_wrong_clock_and_many_dead_rows(
     upgrade(opened)
     opened.close()
     toml = f'[state]\nurl = "{url}"\n[clouds.a]\ndriver = "dummy"\n'
-    file = tmp_path / "orchestrator.toml"
+    file, temporary = tmp_path / "orchestrator.toml", tmp_path / "tmp"
     file.write_text(toml)
+    temporary.mkdir()
+    names_of_all = [one.name for one in EXAMINATIONS if one.name != "disk"]
 
     def doctor() -> dict[str, dict[str, str]]:
         ran = commands.run(
-            *("doctor", "--json", "database", "clock", "worker", "versions", "certificates"),
-            *("--config", str(file)),
-            environment=clean_environment,
+            *("doctor", "--json", *names_of_all, "--config", str(file)),
+            environment={**clean_environment, "TMPDIR": str(temporary)},
         )
         assert ran.stderr == ""
         findings = json.loads(ran.stdout)["findings"]
         return {one["name"]: one for one in findings if one["name"] != "version_ended"}
 
-    assert doctor().keys() == {"no_durable_worker"}
+    with running(toml, tmp_path, {"TMPDIR": str(temporary)}) as server:
+        server.wait_for_log("durable worker ready")
+        assert doctor() == {}
+    assert doctor().keys() == {"not_running", "no_durable_worker"}
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(
             "INSERT INTO orphans SELECT 'a', n, 'x', 'm', 'o', 'no_operation', 1, 1, 1 "
@@ -252,7 +259,9 @@ def test_postgresql_with_a_wrong_clock_and_many_dead_rows(
         path = "shifted, pg_catalog, public"
         connection.execute(f"ALTER DATABASE {name} SET search_path = {path}")
     found = wait_for(doctor, lambda found: "dead_rows" in found or "clock_skew" in found)
-    assert found.keys() == {"no_durable_worker", "clock_skew"}, "its tables are in another schema"
+    assert found.keys() == {"not_running", "no_durable_worker", "clock_skew"}, (
+        "its tables are in another schema"
+    )
     assert "ahead of" in found["clock_skew"]["detail"]
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} RESET search_path")

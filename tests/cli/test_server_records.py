@@ -48,6 +48,12 @@ def test_a_durable_worker_alone_may_be_meant_so() -> None:
     assert names(server.examine(NOTHING)) == ["not_running problem"]
 
 
+def test_a_record_cannot_command_the_terminal() -> None:
+    one = running(Settings(), refused_at=1.0, refusal="\x1b]0;x\x07 because")
+    (found,) = server.examine(Subject(None, Settings(), (one,)))
+    assert found.report("server")["detail"].endswith("?]0;x? because")
+
+
 def test_a_server_that_does_not_answer(closed_port: int) -> None:
     one = running(Settings(), addresses=(f"http://127.0.0.1:{closed_port}",))
     found = list(server.examine(Subject(None, Settings(), (one,))))

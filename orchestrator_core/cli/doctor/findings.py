@@ -52,10 +52,18 @@ class Finding:
             "examination": examination,
             "name": self.name,
             "level": self.level.value,
-            "detail": redact(self.detail),
-            "effect": redact(self.effect),
-            "remedy": redact(self.remedy),
+            "detail": _shown(self.detail),
+            "effect": _shown(self.effect),
+            "remedy": _shown(self.remedy),
         }
+
+
+def _shown(text: str) -> str:
+    """Return a text without secrets, and without characters that a terminal would obey.
+
+    Parts of it come from clouds and from the records of other users' servers.
+    """
+    return redact("".join(one if one.isprintable() else "?" for one in text))
 
 
 def problem(name: str, detail: str, effect: str, remedy: str) -> Finding:

@@ -54,7 +54,7 @@ def _has_password(settings: Settings) -> bool:
 
     assert settings.state is not None
     with suppress(ArgumentError, ValueError):
-        return make_url(settings.state.url.reveal()).password is not None
+        return bool(make_url(settings.state.url.reveal()).password)
     return False
 
 

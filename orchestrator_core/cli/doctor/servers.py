@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -119,8 +120,11 @@ def _open_folders() -> Iterator[tuple[Path, str]]:
 
 
 def _temporary_folders() -> Iterator[tuple[Path, str]]:
+    """Yield this user's folders; any other user may have made one with such a name."""
     for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        yield path, str(path)
+        with suppress(OSError):
+            if path.lstat().st_uid == os.geteuid():
+                yield path, str(path)
 
 
 def _server(path: Path, place: str, record: Mapping[str, Any]) -> RunningServer:

@@ -191,6 +191,8 @@ def scans(found: Figures, interval: float, clouds: Collection[str]) -> Iterator[
     late = {
         cloud for (cloud,), age in found[catalogue.SCAN_AGE].items() if age > _LATE_SCANS * interval
     }
+    if not _is_alive(found):
+        late.clear()  # That no durable worker lives is a finding of its own.
     names = sorted((failed | late).intersection(clouds))
     if names:
         yield warning(
