@@ -56,6 +56,8 @@ _SHOWN = "coalesce(visible_at, 0) <= :now AND coalesce(gone_at, :now + 1) > :now
 # Not open to SQL injection: these texts hold only the columns of a Row and words of this module.
 _ROWS = f"SELECT {_COLUMNS} FROM nodes WHERE {_SHOWN} ORDER BY number"  # noqa: S608
 
+_ROW = f"SELECT {_COLUMNS} FROM nodes WHERE number = :number AND {_SHOWN}"  # noqa: S608
+
 _MARKED = f"SELECT {_COLUMNS} FROM nodes WHERE marker = :marker AND {_SHOWN}"  # noqa: S608
 
 _GIVEN = "SELECT given FROM nodes WHERE number = ?"
@@ -151,32 +153,40 @@ class Store:
         return self._now().images
 
     def _now(self) -> _Seen:
-        seen = self._seen
-        announced = self._announced.read()
-        if seen.generation == announced and not (seen.until and time.time() >= seen.until):
-            return seen
-        if announced == 0 and not self._durable:  # no process has written at all
-            seen = _Seen(0, None, list(map(Row, self._numbers)), [])
-        else:
-            seen = self._read()
-        self._seen = seen
+        seen = self._kept()
+        if seen is None:
+            seen = self._seen = self._read()
         return seen
+
+    def _kept(self) -> _Seen | None:
+        """Return the content if it is known without a query, else None."""
+        announced = self._announced.read()
+        if announced == 0 and not self._durable and self._seen.generation != 0:
+            # No process has written at all.
+            self._seen = _Seen(0, None, list(map(Row, self._numbers)), [])
+        seen = self._seen
+        is_over = seen.until is not None and time.time() >= seen.until
+        return None if seen.generation != announced or is_over else seen
 
     @property
     def _numbers(self) -> range:
         return range(1, self._first + 1)
 
     def row(self, number: str) -> Row | None:
-        """Return one node, or None."""
+        """Return one node, or None.
+
+        The query is for this node alone: SQLite releases Python's lock at every row, and a thread
+        that reads all rows of a large cloud would wait for the lock as often.
+        """
         wanted = _number(number)
-        return next((row for row in self.rows() if row.number == wanted), None)
+        seen = self._kept()
+        if seen is not None:
+            return next((row for row in seen.rows if row.number == wanted), None)
+        return self._one(_ROW, number=wanted)
 
     def marked(self, marker: str) -> Row | None:
         """Return the node with this marker, or None."""
-        values = {"marker": marker, "now": time.time()}
-        with self._connection() as connection:
-            row = connection.execute(_MARKED, values).fetchone()
-        return None if row is None else Row(*row)
+        return self._one(_MARKED, marker=marker)
 
     def given(self, number: str) -> str | None:
         """Return the JSON of the optional fields of a node's start; None without any."""
@@ -245,6 +255,11 @@ class Store:
     def _later(self) -> float | None:
         lag: float = getattr(self._lag, "seconds", 0.0)
         return time.time() + lag if lag else None
+
+    def _one(self, sql: str, **values: str | int) -> Row | None:
+        with self._connection() as connection:
+            row = connection.execute(sql, {**values, "now": time.time()}).fetchone()
+        return None if row is None else Row(*row)
 
     def _read(self) -> _Seen:
         now = time.time()

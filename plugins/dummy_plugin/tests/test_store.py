@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from orchestrator_core import (
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.connections import MOST_IDLE
 from orchestrator_dummy.driver import DummySettings
+from orchestrator_dummy.file import connect
 from orchestrator_dummy.store import Store
 
 REQUEST = StartRequest("ignored", Image("1", "i"), Size("1", "s"))
@@ -126,6 +128,7 @@ from orchestrator_core import Image, PluginContext, Size, StartRequest
 from orchestrator_dummy import DummyDriver
 from orchestrator_dummy.connections import MOST_IDLE
 from orchestrator_dummy.driver import DummySettings
+from orchestrator_dummy.file import connect
 
 settings = DummySettings().load({"store": sys.argv[2]})
 cloud = DummyDriver(PluginContext("cloud", Path(sys.argv[1])), settings)
@@ -237,6 +240,30 @@ def test_a_cloud_that_is_only_read_needs_no_database(tmp_path: Path) -> None:
     other = driver(tmp_path)
     other.stop_vm("1")
     assert ids(cloud) == ids(other) == ["2"]
+
+
+def test_one_node_is_read_without_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # SQLite's library releases Python's lock at every row. Beside threads that compute, a read of
+    # all rows of a large cloud therefore took up to a second, after each start anew.
+    asked: list[str] = []
+
+    def traced(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr("orchestrator_dummy.store.connect", traced)
+    one, other = driver(tmp_path), driver(tmp_path)
+    started = one.start_vm(REQUEST)
+    assert other.get_node(started.id) == started
+    asked.clear()
+    one.start_vm(REQUEST)
+    assert other.get_node("1").id == "1"
+    selected = [sql for sql in asked if sql.startswith("SELECT")]
+    assert len(selected) == 1
+    assert "number = 1 AND" in selected[0]
 
 
 def test_many_clouds_share_a_few_open_connections(tmp_path: Path) -> None:
