@@ -12,12 +12,13 @@ from typing import Final
 
 import structlog
 
-from orchestrator_core.app import make_components
+from orchestrator_core.app import make_components, sweep
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.load import measure_load
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
+from orchestrator_core.running import note_server
 from orchestrator_core.server.interpreter import spare_the_collector
 from orchestrator_core.server.serving import mark_serving, unmark
 from orchestrator_core.server.supervisor import pulse
@@ -48,7 +49,12 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         missing = (("state",), "is missing; a durable worker needs a database")
         raise settings_error([missing], settings.file, settings.origins)
     configure_logging(settings.server)
+    if supervisor is None:
+        sweep()
     components = make_components(settings, "worker", lenient=proven())
+    components.note("worker")
+    if supervisor is None:
+        note_server(settings, kind="worker")
     spare_the_collector()
     broker = components.broker
     if not isinstance(broker, DurableBroker):
