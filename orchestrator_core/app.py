@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from orchestrator_core import running, temporary_folder
 from orchestrator_core.api.application import Application, build_application
 from orchestrator_core.api.services import Services
 from orchestrator_core.broker.base import Broker
@@ -44,7 +46,13 @@ def create_app(settings: Settings | None = None) -> Application:
         settings = current()
     configure_logging(settings.server)
     components = make_components(settings, "web", lenient=proven())
+    components.note("web")
     if _is_first(run_directory()):
+        sweep()
+        if not running.is_noted():  # by gunicorn's first process; another server has none of ours
+            parent = multiprocessing.parent_process()
+            pid = None if parent is None else parent.pid
+            running.note_server(settings, kind="asgi_server", pid=pid)
         _report(components.plugins, components.registry)
     return build_application(
         Services(
@@ -65,6 +73,15 @@ class Components:
     registry: Registry
     extensions: Extensions
     broker: Broker
+
+    def note(self, kind: str) -> None:
+        """Record which versions this process has loaded.
+
+        Args:
+            kind: the kind of the process: ``web`` or ``worker``.
+        """
+        loaded = [one for one in self.plugins.records if one.state is State.LOADED]
+        running.note_process(kind, {one.distribution: one.version for one in loaded})
 
 
 def make_components(
@@ -123,6 +140,12 @@ def make_components(
     broker = build_durable(settings.state, database, registry, inventory, entry)
     _log_stale_files()
     return Components(plugins, registry, extensions, broker)
+
+
+def sweep() -> None:
+    """Remove the temporary folders that killed servers and commands of this user have left."""
+    for path in temporary_folder.sweep():
+        _log.info("folder of a killed process removed", folder=str(path))
 
 
 def _log_stale_files() -> None:

@@ -109,6 +109,7 @@ _EVENTS: Final = """\
 | `attempt ended` | info | The durable worker has made an attempt of an operation. |
 | `lease expired` | info | The lease of a VM has ended, and the VM is released. |
 | `thread lost` | warning | A call of a cloud does not end; its thread was replaced. |
+| `folder of a killed process removed` | info | A start has removed what was left in `folder`. |
 | `log lines lost` | warning | The reader of the log was too slow, or the disk was full. |
 
 A `cloud call` that succeeds is logged at level debug, or at info if it took a quarter of its

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterable
@@ -13,14 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from orchestrator_core import temporary_folder
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.process_identity import started_at
 
 VARIABLE: Final = "ORCHESTRATOR_RUN_DIRECTORY"
 DATABASE: Final = "database"
 DATABASE_FACTS: Final = f"{DATABASE}-*"
 """The names of the files that record which databases the processes of a server have used."""
 
-_PREFIX: Final = "orchestrator-"
 _FRESH_SECONDS: Final = 3600.0
 
 
@@ -33,16 +33,20 @@ def run_directory() -> Path:
     """
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(named)
+        path = Path(named)
+        temporary_folder.hold(path)
+        return path
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
-        path = Path(tempfile.gettempdir()) / f"{_PREFIX}{parent.pid}-{_started(parent.pid)}"
+        name = f"{temporary_folder.PREFIX}{parent.pid}-{started_at(parent.pid) or 0}"
+        path = Path(tempfile.gettempdir()) / name
         path.mkdir(mode=0o700, exist_ok=True)
         if path.stat().st_uid != os.getuid():
             raise PermissionError(f"{path} belongs to another user")
+        temporary_folder.claim(path, parent.pid)
     else:
         try:
-            path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            path = temporary_folder.make()
         except OSError as error:
             raise SettingsError(
                 f"no folder for temporary files can be used ({error.strerror}); set the "
@@ -89,6 +93,7 @@ class Keeper:
                 self._directory.mkdir(mode=0o700)
             if self._directory.stat().st_uid != os.getuid():
                 return  # another user has taken its name
+            temporary_folder.claim(self._directory)
             there = {file.name for file in self._directory.glob(self._facts)}
             inherit(there)
             for name in _facts - there:
@@ -121,14 +126,6 @@ class Freshener:
                     os.utime(file)
 
 
-def _started(pid: int) -> str:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return "0"
-    return stat.rpartition(")")[2].split()[19]
-
-
 def _remove(path: Path, maker: int) -> None:
     if os.getpid() == maker:  # not in a forked child, which also runs this at its exit
-        shutil.rmtree(path, ignore_errors=True)
+        temporary_folder.remove(path)

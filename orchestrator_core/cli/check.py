@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
+from orchestrator_core.cli.reach import Attempt, reach_database, reach_plugins
 from orchestrator_core.cli.start_check.options import StartOptions, start_options
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.registry import Registry
@@ -22,33 +21,17 @@ from orchestrator_core.clouds.start_fields import faults_of_settings
 from orchestrator_core.errors import (
     InvalidAnswer,
     OrchestratorError,
-    SettingsError,
 )
 from orchestrator_core.log import configure_logging
 from orchestrator_core.redaction import LEAST, redact
 from orchestrator_core.run_directory import run_directory
-from orchestrator_core.server.parts import (
-    check_database,
-    check_run_directory,
-    load_and_explain,
-    made,
-)
+from orchestrator_core.server.parts import check_run_directory, load_and_explain, made
 from orchestrator_core.server.trial import READY
 from orchestrator_core.settings.exposure import short_secrets
 from orchestrator_core.settings.model import Settings
 
 if TYPE_CHECKING:
     from orchestrator_core.state.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    name: str
-    plugin: str
-    outcome: str
-    seconds: float | None
-    ok: bool
-    destroy: str = ""
 
 
 @click.command()
@@ -68,9 +51,10 @@ def check(
 ) -> None:
     """Check the settings and load the plugins.
 
-    The defaults of starts are compared with what each cloud takes. With --connect, also reach the
-    database, each cloud and each assignment backend. With --start, also start one small VM on each
-    cloud and destroy it.
+    The defaults of starts are compared with what each cloud takes. The database of [state] is
+    opened and its schema is read in any case. With --connect, also reach each cloud and each
+    assignment backend, and exit with status 1 if one of them or the database cannot be reached.
+    With --start, also start one small VM on each cloud and destroy it.
     """
     settings = load_and_explain(config)
     configure_logging(settings.server)
@@ -83,7 +67,7 @@ def check(
             _check_reload(database)
         findings = []
         if database is not None:
-            findings.append(_of_database(settings, database, connect=connect))
+            findings.append(reach_database(settings, database, connect=connect))
         found, wrong_starts = asyncio.run(_look(registry, connect=connect))
         findings += found
     _warn(settings, registry)
@@ -171,27 +155,10 @@ def _check_reload(database: Database) -> None:
         check_ready(database)
 
 
-def _of_database(settings: Settings, database: Database, *, connect: bool) -> _Finding:
-    from orchestrator_core.state import schema  # noqa: PLC0415 - needs SQLAlchemy
-
-    kind = "sqlite" if database.is_sqlite else "postgresql"
-    begun = time.monotonic()
-    try:
-        why = check_database(settings, database)
-        if not why and (database.untouched or database.read_now(schema.current) is None):
-            return _Finding("[state]", kind, f"no database in {database.shown} yet", None, ok=True)
-    except SettingsError as error:
-        if not connect:
-            raise
-        return _Finding("[state]", kind, error.message, time.monotonic() - begun, ok=False)
-    outcome = why or ("reached" if connect else "ready")
-    return _Finding("[state]", kind, outcome, time.monotonic() - begun, ok=not why)
-
-
-async def _look(registry: Registry, *, connect: bool) -> tuple[list[_Finding], list[str]]:
+async def _look(registry: Registry, *, connect: bool) -> tuple[list[Attempt], list[str]]:
     """Return the findings, and the faults of the defaults of starts."""
     faults = [fault for cloud in registry.clouds.values() for fault in await _of_starts(cloud)]
-    findings = await _findings(registry, connect=connect)
+    findings = await reach_plugins(registry, connect=connect)
     return findings, faults
 
 
@@ -208,45 +175,7 @@ async def _of_starts(cloud: Cloud) -> list[str]:
         return []
 
 
-async def _findings(registry: Registry, *, connect: bool) -> list[_Finding]:
-    clouds = [_of_cloud(cloud, connect=connect) for cloud in registry.clouds.values()]
-    backends = [
-        _finding(
-            backend.name,
-            backend.settings.backend,
-            backend.failure or registry.lack(backend),
-            backend.check,
-            connect=connect,
-        )
-        for backend in registry.backends.values()
-    ]
-    findings = await asyncio.gather(*clouds, *backends)
-    await registry.close()
-    return findings
-
-
-async def _of_cloud(cloud: Cloud, *, connect: bool) -> _Finding:
-    found = await _finding(
-        cloud.name, cloud.settings.driver, cloud.failure, cloud.check, connect=connect
-    )
-    return replace(found, destroy=cloud.settings.destroy or "")
-
-
-async def _finding(
-    name: str, plugin: str, failure: str, reach: Callable[[], Awaitable[None]], *, connect: bool
-) -> _Finding:
-    if failure or not connect:
-        return _Finding(name, plugin, failure or "ready", None, not failure)
-    begun = time.monotonic()
-    try:
-        await reach()
-    except OrchestratorError as error:
-        fault = f" ({error.network_fault})" if error.network_fault else ""
-        return _Finding(name, plugin, error.message + fault, time.monotonic() - begun, ok=False)
-    return _Finding(name, plugin, "reached", time.monotonic() - begun, ok=True)
-
-
-def _table(findings: list[_Finding]) -> Table:
+def _table(findings: list[Attempt]) -> Table:
     table = Table("Part", "Plugin", "Destroys", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"

@@ -14,6 +14,7 @@ _COMMANDS: Final = (
     "check",
     "db",
     "demo",
+    "doctor",
     "freeze",
     "init",
     "operations",

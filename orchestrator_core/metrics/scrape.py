@@ -33,6 +33,22 @@ def scrape(folder: Path, figures: Figures, accept: str) -> tuple[bytes, str]:
     return encode(registry), content_type
 
 
+def gauges(folder: Path, spec: Spec) -> Figures:
+    """Return one gauge, added up over the processes that live. This blocks.
+
+    Args:
+        folder: the folder of the processes' files.
+        spec: the gauge.
+    """
+    found = {
+        tuple(str(sample.labels[label]) for label in spec.labels): float(sample.value)
+        for metric in _measured(folder)
+        if metric.name == spec.full_name
+        for sample in metric.samples
+    }
+    return {spec: found}
+
+
 class _Given(Collector):
     """A collector of metrics that are at hand."""
 

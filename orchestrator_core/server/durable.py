@@ -12,13 +12,14 @@ from typing import Final
 
 import structlog
 
-from orchestrator_core.app import make_components
+from orchestrator_core.app import make_components, sweep
 from orchestrator_core.broker.durable import DurableBroker
 from orchestrator_core.broker.worker.worker import DurableWorker
 from orchestrator_core.clouds.load import measure_load
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.log import configure_logging
+from orchestrator_core.running import note_server
 from orchestrator_core.server.interpreter import spare_the_collector
 from orchestrator_core.server.metrics_address import MetricsSocket, prepare
 from orchestrator_core.server.serving import mark_serving, unmark
@@ -51,8 +52,11 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
         raise settings_error([missing], settings.file, settings.origins)
     configure_logging(settings.server)
     # A worker beside web workers shares their files, which the web workers show.
-    metrics = None if supervisor is not None else prepare(settings, [])
+    metrics = _begin_alone(settings) if supervisor is None else None
     components = make_components(settings, "worker", lenient=proven())
+    components.note("worker")
+    if supervisor is None:
+        note_server(settings, kind="worker")
     spare_the_collector()
     broker = components.broker
     if not isinstance(broker, DurableBroker):
@@ -97,6 +101,12 @@ def run(settings: Settings, *, supervisor: int | None) -> None:
             await asyncio.to_thread(tracer().close)
 
     asyncio.run(live())
+
+
+def _begin_alone(settings: Settings) -> MetricsSocket | None:
+    """Remove what killed servers have left, and open the socket for metrics."""
+    sweep()
+    return prepare(settings, [])
 
 
 def _showing(

@@ -16,6 +16,7 @@ from orchestrator_core.metrics.slots import wipe
 from orchestrator_core.redaction import redact
 from orchestrator_core.resources import core_version
 from orchestrator_core.run_directory import run_directory
+from orchestrator_core.running import note_server
 from orchestrator_core.server import metrics_address, tls
 from orchestrator_core.server.announcer import announce
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
@@ -86,6 +87,7 @@ def on_starting(arbiter: Any) -> None:
         wipe(run_directory() / FOLDER)
         _import_for_all_workers()
         check_apart(current())
+        note_server(current())
     except OrchestratorError as error:
         sys.exit(redact(f"orchestrator: {error.message}"))
     warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)
@@ -104,7 +106,8 @@ def on_starting(arbiter: Any) -> None:
 
 
 def when_ready(arbiter: Any) -> None:
-    """Log commands to try: the server listens now."""
+    """Record the addresses and log commands to try: the server listens now."""
+    note_server(current(), addresses=[str(listener) for listener in arbiter.LISTENERS])
     greet(arbiter)
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,6 +26,7 @@ from orchestrator_core.run_directory import VARIABLE
 from orchestrator_core.settings.faults import SettingsFaults, merged, settings_error
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
+from orchestrator_core.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:  # it needs SQLAlchemy
     from orchestrator_core.state.database import Database
@@ -70,7 +71,7 @@ def made(settings: Settings) -> Iterator[Parts]:
     plugins = load_plugins(settings.plugins)
     Authenticator(settings.auth)
     with _temporary_directory() as directory, _database(settings) as database:
-        host = HostEnvironment(Path(directory), CloudInventory(), _state(database))
+        host = HostEnvironment(directory, CloudInventory(), _state(database))
         registry, _extensions = build(settings, plugins, host)
         yield Parts(database, registry)
 
@@ -190,16 +191,16 @@ def _tell_faults(settings: Settings, writing: int) -> None:
 
 
 @contextmanager
-def _temporary_directory() -> Iterator[str]:
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="orchestrator-check-")
-    except OSError as error:
-        raise SettingsError(
-            f"no folder for temporary files can be used ({error.strerror}); set the environment "
-            "variable TMPDIR to one that this user may write to"
-        ) from None
-    with folder as name:
-        yield name
+def _temporary_directory() -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder("orchestrator-check-"))
+        except OSError as error:
+            raise SettingsError(
+                f"no folder for temporary files can be used ({error.strerror}); set the "
+                "environment variable TMPDIR to one that this user may write to"
+            ) from None
+        yield folder
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.redaction import redact
+from orchestrator_core.running import note_refusal, note_server
 from orchestrator_core.server import metrics_address, tls
 from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.handover import reload_with_care
@@ -59,13 +61,16 @@ def _guarded(
         except Exception as error:  # noqa: BLE001 - the old workers must continue
             arbiter.log.error(  # noqa: TRY400 - the fault is in the settings, not in a frame
                 "The new settings are not used; the old workers continue: %s",
-                error.message if isinstance(error, OrchestratorError) else _described(error),
+                why := error.message if isinstance(error, OrchestratorError) else _described(error),
             )
+            note_refusal(redact(why))
             return
         tls.keep(context)
         metrics_address.keep(metrics, arbiter.log)
         warn_of_plain_tokens(settings, wanted, arbiter.log)
+        note_server(settings)  # the old workers may take long to end
         reload_with_care(arbiter, reload, look)
+        note_server(settings, addresses=[str(listener) for listener in arbiter.LISTENERS])
         renew()
 
     return handle_hup

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from orchestrator_core import running
 from orchestrator_core.run_directory import run_directory
 
 _MARK: Final = "serving"
@@ -32,6 +33,7 @@ def is_serving(pid: int) -> bool:
 
 def forget_others(pids: Collection[int]) -> None:
     """Remove the marks of all other processes; those that were killed have left theirs."""
+    running.forget_others(pids)
     kept = {_file(pid).name for pid in pids}
     with suppress(OSError):
         for file in run_directory().glob(f"{_MARK}-*"):

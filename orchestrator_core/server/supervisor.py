@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from orchestrator_core import running
 from orchestrator_core.run_directory import DATABASE_FACTS, Freshener, Keeper, run_directory
 from orchestrator_core.server.handed import handed_over
 from orchestrator_core.settings.model import Settings
@@ -180,6 +181,7 @@ def supervise(arbiter: Any, graceful_timeout: float) -> Supervisor:
 
     def manage_workers() -> None:
         keeper.look()
+        running.restore()
         manage()
         supervisor.look()
         freshener.look()

@@ -75,6 +75,11 @@ class LongSecret(Secret):
         keep_inside(value)
 
 
+def is_kept(secret: Secret) -> bool:
+    """Return whether a secret's value was read once; otherwise each use reads it again."""
+    return secret._plain is not None  # noqa: SLF001 - plugins see every public name of the class
+
+
 open_files: set[Path] = set()
 """Files with secrets that this process has read and that every user of the machine can read."""
 

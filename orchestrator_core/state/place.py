@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, text
 
-_MACHINE = Path("/etc/machine-id")
+from orchestrator_core.process_identity import machine_id
 
 
 def sqlite_place(url: URL) -> str:
@@ -17,11 +17,7 @@ def sqlite_place(url: URL) -> str:
     """
     assert url.database is not None
     file = Path(url.database).resolve()
-    try:
-        machine = _MACHINE.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        machine = "unknown"
-    return f"sqlite:{machine}:{file}:{file.stat().st_ino}"
+    return f"sqlite:{machine_id()}:{file}:{file.stat().st_ino}"
 
 
 def postgresql_place(connection: Connection) -> str:

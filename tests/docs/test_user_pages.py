@@ -30,7 +30,9 @@ PAGES = {
 SHOWN = [name for name, text in PAGES.items() if fenced(text, "console") and fenced(text, "toml")]
 """Pages whose commands run against a server with the settings of the page."""
 
-NEEDS_SERVER = re.compile(r"127\.0\.0\.1|orchestrator (adopt|db|freeze|operations|orphans|protect)")
+NEEDS_SERVER = re.compile(
+    r"127\.0\.0\.1|orchestrator (adopt|db|doctor|freeze|operations|orphans|protect)"
+)
 """Commands that need a server, or the database that a server has prepared."""
 
 OTHERS = {
@@ -49,7 +51,7 @@ OTHERS = {
     ),
     *("gunicorn", "uvicorn", "start()", "-H", "-d"),
     *("make", "python3", "useradd", "usermod", "install", "systemctl", "nginx", ".", "cd"),
-    *("podman", "kubectl", "/opt/orchestrator/bin/pip", "(umask"),
+    *("podman", "kubectl", "/opt/orchestrator/bin/pip", "(umask", "set"),
 }
 """Commands of others that the pages use, and lines that continue one."""
 

@@ -42,6 +42,12 @@ def has_worker(connection: Connection, silent: float) -> bool:
     return bool(connection.execute(select(worker.exists())).scalar_one())
 
 
+def count_lost(connection: Connection, process_timeout: float) -> int:
+    """Return the number of operations that are owned by a lost process."""
+    query = select(func.count()).where(_is_lost(process_timeout))
+    return int(connection.execute(query).scalar_one())
+
+
 def _is_lost(process_timeout: float) -> ColumnElement[bool]:
     table = operations
     return and_(

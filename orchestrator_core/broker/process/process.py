@@ -21,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator_core.broker.operations import acquire
 from orchestrator_core.broker.process.alerts import Alerts
-from orchestrator_core.broker.process.process_identity import has_ended, read_process_identity
 from orchestrator_core.errors import OrchestratorError, StateUnavailable
+from orchestrator_core.process_identity import has_ended, read_process_identity
 from orchestrator_core.resources import core_version
 from orchestrator_core.state import installation
 from orchestrator_core.state.clock import now

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator_core.broker.inventory import CloudInventory
@@ -18,6 +16,7 @@ from orchestrator_core.model import Node, Vm
 from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.settings.faults import nearest
 from orchestrator_core.settings.model import CloudSettings, Settings
+from orchestrator_core.temporary_folder import temporary_folder
 from orchestrator_core.uptime import uptime
 
 if TYPE_CHECKING:  # it needs SQLAlchemy
@@ -58,8 +57,8 @@ async def look(
     """
     from orchestrator_core.state.plugin_state import PluginState  # noqa: PLC0415 - SQLAlchemy
 
-    with tempfile.TemporaryDirectory(prefix="orchestrator-adopt-") as directory:
-        host = HostEnvironment(Path(directory), CloudInventory(), PluginState(database))
+    with temporary_folder("orchestrator-adopt-") as directory:
+        host = HostEnvironment(directory, CloudInventory(), PluginState(database))
         registry, _extensions = build(settings, load_plugins(settings.plugins), host)
         try:
             return await _listing(registry, registry.cloud(cloud), from_backend)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -29,6 +28,7 @@ from orchestrator_core.settings.model import (
     TracesSettings,
 )
 from orchestrator_core.settings.secrets import Secret
+from orchestrator_core.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:  # they need SQLAlchemy
     from orchestrator_core.broker.durable import DurableBroker
@@ -44,7 +44,7 @@ def check_starts(settings: Settings, options: StartOptions) -> bool:
         OrchestratorError: nothing was started; the message says why.
         click.Abort: the operator did not confirm.
     """
-    with tempfile.TemporaryDirectory(prefix="orchestrator-check-") as folder:
+    with temporary_folder("orchestrator-check-") as folder:
         recorded = settings.state is not None
         if not recorded:
             # The same path for all: without [state], the record lives as long as the command.

@@ -10,10 +10,40 @@ _PROC: Final = Path("/proc")
 _START_TIME: Final = 19
 """Index of the start time in ``/proc/PID/stat``, after the command's name (proc(5), starttime)."""
 
+_UNKNOWN: Final = "unknown"
+_MACHINE: Final = Path("/etc/machine-id")
 
-def read_process_identity() -> str:
-    """Return the unique identity of this process: boot, pid namespace, pid, and start time."""
-    return f"{_here()}/{os.getpid()}/{_began(os.getpid())}"
+
+def read_process_identity(pid: int | None = None) -> str:
+    """Return the unique identity of a process: boot, pid namespace, pid, and start time.
+
+    Args:
+        pid: a process of this machine; by default this one.
+    """
+    pid = os.getpid() if pid is None else pid
+    return f"{_here()}/{pid}/{started_at(pid) or ''}"
+
+
+def machine_id() -> str:
+    """Return the id of this machine, which stays the same after a boot.
+
+    It is empty or ``unknown`` on a machine without one, such as most containers.
+    """
+    try:
+        return _MACHINE.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return _UNKNOWN
+
+
+def is_of_this_boot(certificate: str) -> bool:
+    """Return whether a process ran on this machine since its last boot, in any container."""
+    boot = _here().partition("/")[0]
+    return knows_boot(certificate) and certificate.partition("/")[0] == boot
+
+
+def knows_boot(certificate: str) -> bool:
+    """Return whether a process could read its boot; systemd's ``ProcSubset=pid`` hides it."""
+    return not certificate.startswith(_UNKNOWN)
 
 
 def has_ended(certificate: str) -> bool:
@@ -25,7 +55,7 @@ def has_ended(certificate: str) -> bool:
     here, _, pid = here.rpartition("/")
     if here != _here() or not pid.isdecimal():
         return False
-    began = _began(int(pid))
+    began = started_at(int(pid))
     return not _is_there(int(pid)) if began is None else began != rest
 
 
@@ -34,7 +64,7 @@ def _here() -> str:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot}/{(_PROC / 'self/ns/pid').stat().st_ino}"
     except OSError:
-        return "unknown"
+        return _UNKNOWN
 
 
 def _is_there(pid: int) -> bool:
@@ -46,7 +76,7 @@ def _is_there(pid: int) -> bool:
     return True
 
 
-def _began(pid: int) -> str | None:
+def started_at(pid: int) -> str | None:
     """Return the start time of a process, in the kernel's unit.
 
     It is empty for a process that has ended, and None for one that ``/proc`` does not show.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_core.broker.process import process_identity
+from orchestrator_core import process_identity
 
 
 def test_one_that_is_there_has_not_ended() -> None:

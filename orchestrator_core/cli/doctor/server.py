@@ -1,0 +1,132 @@
+"""Examination of the running server: its answers, and its settings against the file."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from orchestrator_core.cli.doctor.ask import get_json, listener_of
+from orchestrator_core.cli.doctor.findings import (
+    Finding,
+    duration,
+    listed,
+    number,
+    problem,
+    warning,
+)
+from orchestrator_core.cli.doctor.servers import RunningServer
+from orchestrator_core.cli.doctor.subject import Subject
+from orchestrator_core.cli.lists import moment
+from orchestrator_core.running import fingerprints
+from orchestrator_core.settings.model import Settings
+
+_NO_WORKER: Final = "state.worker"
+"""The key that ``serve --no-worker`` sets by itself."""
+
+
+def examine(subject: Subject) -> Iterator[Finding]:
+    """Yield what keeps the server from serving these settings."""
+    yield from subject.findings
+    if not any(one.kind != "worker" for one in subject.servers):
+        yield _nothing_runs(subject)
+    for server in subject.servers:
+        for address in server.addresses:
+            yield from _health(server, address)
+        if server.refused_at is not None:
+            yield _refusal(server, subject)
+        if not subject.findings:
+            yield from _differences(server, subject.settings)
+
+
+def _nothing_runs(subject: Subject) -> Finding:
+    what = "the built-in defaults" if subject.file is None else str(subject.file)
+    detail = f"No server with {what} runs here, as far as this user can see."
+    holder = listener_of(subject.settings.server.bind)
+    if holder is not None:
+        detail = f"{detail[:-1]}; {holder} listens on {subject.settings.server.bind}."
+    # A machine with a durable worker alone may be meant so; one with neither is not.
+    make = warning if subject.servers else problem
+    return make(
+        "not_running",
+        detail,
+        "No request is answered, and only the files and the database can be examined.",
+        f"Start it: orchestrator serve{subject.config}; or, if it runs, use its user and the same "
+        "--config",
+    )
+
+
+def _health(server: RunningServer, address: str) -> Iterator[Finding]:
+    try:
+        body = get_json(address, "/health")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        yield problem(
+            "not_answering",
+            f"{server.title} does not answer {address}/health ({type(error).__name__}).",
+            "Its callers get no answer either, or wait for long.",
+            "Read its log; then restart it: systemctl restart orchestrator",
+        )
+        return
+    for check in body.get("checks", []):
+        if check.get("status") == "unavailable":
+            yield problem(
+                "not_ready",
+                f"{server.title} is not ready: {check['name']}: {check.get('reason')}.",
+                "A load balancer sends it no requests.",
+                f"Follow the findings below; then look again: curl -s {_url(address)}/health/ready",
+            )
+
+
+def _url(address: str) -> str:
+    path = address.removeprefix("unix:")
+    return address if path == address else f"--unix-socket {path} http://localhost"
+
+
+def _refusal(server: RunningServer, subject: Subject) -> Finding:
+    assert server.refused_at is not None
+    return problem(
+        "reload_refused",
+        f"{server.title} refused a reload at {moment(server.refused_at)}: "
+        f"{' '.join(server.refusal.split())}",
+        f"It still runs with the settings of {moment(server.loaded_at)}.",
+        f"orchestrator check{subject.config} && {server.reload}",
+    )
+
+
+def _differences(server: RunningServer, settings: Settings) -> Iterator[Finding]:
+    """Yield the keys whose values in the file are not those in force."""
+    found = fingerprints(settings, server.key)
+    keys = sorted(key for key in {*found, *server.settings} if _differs(key, found, server))
+    here = {".".join(path) for path in settings.origins}
+    foreign = [key for key in keys if key in server.origins and key not in here]
+    own = [key for key in keys if key not in foreign]
+    if own:
+        yield warning(
+            "reload_outstanding",
+            f"{server.title} has not loaded {number(len(own), 'key')} of its settings: "
+            f"{listed(own)}.",
+            f"It runs with the values of {moment(server.loaded_at)}.",
+            server.reload,
+        )
+    foreign = [key for key in foreign if key != _NO_WORKER]
+    if foreign:
+        names = sorted({server.origins[key] for key in foreign})
+        yield warning(
+            "environment_differs",
+            f"{server.title} has {listed(foreign)} from variables that are not set here: "
+            f"{', '.join(names)}.",
+            "The findings are about the values of the file, which this server does not use.",
+            "Run the doctor with the server's environment: "
+            "set -a; . /etc/orchestrator/environment; set +a",
+        )
+
+
+def _differs(key: str, found: Mapping[str, str], server: RunningServer) -> bool:
+    return found.get(key) != server.settings.get(key)
+
+
+def describe(server: RunningServer, now: float) -> str:
+    """Return a line about a server, for the head of the output."""
+    where = ", ".join(server.addresses) or "an unknown address"
+    listens = "" if server.kind == "worker" else f" at {where}"
+    return f"{server.title}{listens}, settings loaded {duration(now - server.loaded_at)} ago"
