@@ -11,14 +11,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from orchestrator_core.cli.doctor.ask import certificate_of, served_certificate, unverified
 from orchestrator_core.cli.doctor.findings import Finding, duration, problem, warning
 from orchestrator_core.cli.doctor.run import Task
 from orchestrator_core.cli.doctor.subject import Subject
-from orchestrator_core.cli.doctor.x509 import Validity, certificates, validity
 from orchestrator_core.redaction import texts
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.paths import BASE_DIRECTORY, base_directory
@@ -42,6 +44,13 @@ _SSL_REQUEST: Final = struct.pack("!ii", 8, 80_877_103)
 _POSTGRESQL: Final = 5432
 
 
+class Validity(NamedTuple):
+    """The first and the last moment of a certificate."""
+
+    begins: datetime
+    ends: datetime
+
+
 def examine(subject: Subject) -> Iterator[Finding]:
     """Yield certificates and tokens that have ended, or end soon."""
     now = datetime.now(UTC)
@@ -50,18 +59,18 @@ def examine(subject: Subject) -> Iterator[Finding]:
         yield from _own(subject, tls.certificate, now)
     for what, der in _remote(subject):
         with suppress(ValueError):
-            found = validity(der)
+            found = _validity(x509.load_der_x509_certificate(der))
             yield from ends(what, found, now, "Ask its owner to renew the certificate")
     yield from tokens(subject.settings, now)
 
 
 def _own(subject: Subject, file: Path, now: datetime) -> Iterator[Finding]:
     try:
-        chain = certificates(file.read_text(encoding="latin-1"))
-        for der in chain:
+        chain = x509.load_pem_x509_certificates(file.read_bytes())
+        for certificate in chain:
             yield from ends(
                 f"A certificate in {file}",
-                validity(der),
+                _validity(certificate),
                 now,
                 f"Renew it, and then: {_reload(subject)}",
             )
@@ -78,14 +87,18 @@ def _own(subject: Subject, file: Path, now: datetime) -> Iterator[Finding]:
         for address in server.addresses:
             with suppress(OSError, ValueError):
                 served = served_certificate(address)
-                if served is not None and chain and served != chain[0]:
+                if served is not None and served != chain[0].public_bytes(Encoding.DER):
+                    old = _validity(x509.load_der_x509_certificate(served))
                     yield warning(
                         "certificate_not_loaded",
                         f"{server.title} shows another certificate than the one in {file}.",
-                        "The new certificate is not in use; the old one ends "
-                        f"{validity(served).ends:%Y-%m-%d}.",
+                        f"The new certificate is not in use; the old one ends {old.ends:%Y-%m-%d}.",
                         server.reload,
                     )
+
+
+def _validity(certificate: x509.Certificate) -> Validity:
+    return Validity(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
 
 def _reload(subject: Subject) -> str:
