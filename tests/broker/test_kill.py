@@ -177,9 +177,8 @@ ACTIONS = {
 @pytest.mark.parametrize("action", ACTIONS)
 def test_an_action_is_made_at_most_once(killed: Killed, action: str, point: str) -> None:
     node = killed.api.started()
-    body = {"node": node, **ACTIONS[action]}
     before = images(killed)
-    killed.dies(point, lambda: killed.api.put(f"/vm/action/{action}", body))
+    killed.dies(point, lambda: killed.api.act(node, action, ACTIONS[action]))
     killed.check()
     (operation,) = killed.api.operations(node=node, limit="1")
     # The cloud shows a node's name. It does not tell how it came to a size or an image.
