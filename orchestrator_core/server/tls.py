@@ -29,6 +29,11 @@ def make_context(settings: Settings) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(tls.certificate, tls.key)
     except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise SettingsError(
+                f"[server.tls] {tls.key} is not the key of the certificate {tls.certificate}; "
+                "name a certificate and the key that it was issued for"
+            ) from None
         raise SettingsError(
             f"[server.tls] {tls.certificate} and {tls.key} are not a PEM certificate with its key "
             f"({error.reason or 'unreadable'})"

@@ -86,6 +86,18 @@ def test_a_wrong_certificate_stops_the_start(serve: Any, tmp_path: Path) -> None
     assert "Traceback" not in server.log()
 
 
+def test_a_key_of_another_certificate_is_named(
+    serve: Any, tmp_path: Path, authority: trustme.CA
+) -> None:
+    issue(authority, tmp_path)
+    other = trustme.CA().issue_cert("127.0.0.1")
+    other.private_key_pem.write_to_path(tmp_path / "server.key")
+    server = serve(TLS, up=False)
+    assert server.process.wait(20) == 1
+    assert f"{tmp_path}/server.key is not the key of the certificate {tmp_path}/" in server.log()
+    assert "KEY_VALUES_MISMATCH" not in server.log()
+
+
 def test_tokens_over_a_network_without_tls_are_warned_of(serve: Any) -> None:
     token = {"OPS_TOKEN": "3f9c1d2e4b5a69788796a5b4c3d2e1f0"}
     auth = '[auth]\nmode = "token"\ntokens = {ops = "env:OPS_TOKEN"}\n'
