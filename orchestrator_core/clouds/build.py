@@ -198,13 +198,11 @@ class _Builder:
     def _not_installed(self, kind: Kind, path: tuple[str, ...], name: str) -> SettingsError:
         installed = self._plugins.names(kind)
         have = f"installed: {', '.join(installed)}" if installed else "none is installed"
-        fault: Fault = (
-            path,
-            (
-                f'no installed plugin is named "{name}"{nearest(name, installed)} ({have}); '
-                f"install it, for example with pip install vm-orchestrator-{name}"
-            ),
-        )
+        package = f"vm-orchestrator-{name}"
+        near = nearest(name, installed)
+        # A mistyped name may be that of a stranger's package.
+        install = "" if near else f"; install it, for example with pip install {package}"
+        fault: Fault = path, f'no installed plugin is named "{name}"{near} ({have}){install}'
         return settings_error([fault], self._settings.file, self._settings.origins)
 
 

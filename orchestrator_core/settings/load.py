@@ -113,7 +113,8 @@ def _dangling(settings: Settings) -> Iterator[Fault]:
     default = settings.default_cloud
     if default is not None and default not in settings.clouds:
         hint = nearest(default, settings.clouds)
-        yield ("default_cloud",), f"there is no [clouds.{default}]{hint}"
+        have = f" (configured: {', '.join(settings.clouds)})" if settings.clouds else ""
+        yield ("default_cloud",), f"there is no [clouds.{default}]{hint}{have}"
     # A server with [state] has the backend `given` without a section for it.
     backends = {*settings.assignments, *([GIVEN] if settings.state is not None else [])}
     for cloud in settings.clouds.values():

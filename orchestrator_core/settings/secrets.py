@@ -52,7 +52,10 @@ class Secret:
         elif not (value := os.environ.get(self._source, "").removeprefix(BYTE_ORDER_MARK)):
             # The message omits the variable's name, which may be the secret itself, typed by
             # mistake.
-            raise ValueError("the environment variable that it names is not set")
+            raise ValueError(
+                "the environment variable that it names is not set; set it where this command "
+                "and the server start"
+            )
         self._keep(value)
         return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import ValidationError, fields, validates_schema
 
@@ -32,6 +32,9 @@ from orchestrator_core.settings.schema_fields import (
 )
 from orchestrator_core.settings.secrets import SecretField
 from orchestrator_core.settings.token_strength import weakness
+
+_WEAK: Final = "the token {why}; replace it with the output of openssl rand -hex 32"
+_ACCEPTED: Final = " ([auth] allow_weak_tokens = true accepts it, for a test)"
 
 
 class TlsSchema(SectionSchema):
@@ -177,7 +180,7 @@ class AuthSchema(SectionSchema):
             if token in seen:
                 wrong[name] = [f"has the same token as {seen[token]}"]
             elif why is not None:
-                wrong[name] = [f"the token {why}; allow_weak_tokens = true accepts it, for a test"]
+                wrong[name] = [f"{_WEAK.format(why=why)}{_ACCEPTED}"]
             seen.setdefault(token, name)
         if wrong:
             raise ValidationError({"tokens": wrong})
@@ -213,7 +216,7 @@ class MetricsSchema(SectionSchema):
         token = data.get("token")
         why = None if token is None else weakness(token.reveal())
         if why is not None:
-            raise ValidationError(f"the token {why}", "token")
+            raise ValidationError(_WEAK.format(why=why), "token")
 
 
 class PluginsSchema(SectionSchema):

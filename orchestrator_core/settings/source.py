@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import tomllib
+from ast import literal_eval
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,10 @@ from orchestrator_core.settings.text import decode
 
 FILE_VARIABLE: Final = "ORCHESTRATOR_CONFIG"
 PREFIX: Final = "ORCHESTRATOR__"
+
+_STRING: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_TUPLE: Final = re.compile(rf"\({_STRING}(?:, {_STRING})*,?\)")
+"""The ``repr`` of a tuple of strings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +60,31 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(decode(file.read_bytes()))
     except FileNotFoundError:
         raise SettingsError(
-            f"{file}: there is no such file; correct --config, or run: orchestrator init"
+            f"{file}: there is no such file; correct --config{_init(file)}"
         ) from None
     except OSError as error:
         raise SettingsError(f"{file}: cannot be read: {why_unusable(file, error)}") from None
     except UnicodeDecodeError as error:
         raise SettingsError(f"{file}: is {error.reason}") from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{file}: is not valid TOML: {error}") from None
+        raise SettingsError(f"{file}: is not valid TOML: {_tables_named(error)}") from None
     except RecursionError:
         raise SettingsError(f"{file}: is nested too deeply") from None
+
+
+def _init(file: Path) -> str:
+    """Return the command that would write this file; empty if its name is another."""
+    if file.name != "orchestrator.toml":
+        return ""
+    return f", or run: orchestrator init {shlex.quote(str(file.parent))}"
+
+
+def _tables_named(error: tomllib.TOMLDecodeError) -> str:
+    """Return the parser's message with tables as they stand in the file.
+
+    The parser shows the table ``[clouds.a]`` as the tuple ``('clouds', 'a')``.
+    """
+    return _TUPLE.sub(lambda found: f"[{'.'.join(literal_eval(found[0]))}]", str(error))
 
 
 def _put(data: dict[str, Any], variable: str, text: str) -> tuple[str, ...]:

@@ -39,5 +39,5 @@ def weakness(token: str) -> str | None:
         return f"has fewer than {_LEAST_DISTINCT} different characters"
     bits = int(len(token) * math.log2(size))
     if bits < LEAST_BITS:
-        return f"has at most {bits} bits; {LEAST_BITS} are needed (openssl rand -hex 32 makes one)"
+        return f"has at most {bits} bits; {LEAST_BITS} are needed"
     return None

@@ -40,7 +40,10 @@ PUBLIC: Final = (
 MISTAKES: Final = {
     "a file that is missing": (
         None,
-        "orchestrator: {file}: there is no such file; correct --config, or run: orchestrator init",
+        (
+            "orchestrator: {file}: there is no such file; correct --config, or run: "
+            "orchestrator init {folder}"
+        ),
     ),
     "a section that is not closed": (
         "[clouds.a\n",
@@ -53,7 +56,7 @@ MISTAKES: Final = {
     "two clouds of one name": (
         CLOUD + CLOUD,
         (
-            "orchestrator: {file}: is not valid TOML: Cannot declare ('clouds', 'a') twice "
+            "orchestrator: {file}: is not valid TOML: Cannot declare [clouds.a] twice "
             "(at line 3, column 10)"
         ),
     ),
@@ -94,13 +97,13 @@ MISTAKES: Final = {
     ),
     "a default cloud that does not exist": (
         f'default_cloud = "b"\n{CLOUD}',
-        "orchestrator: {file}: default_cloud: there is no [clouds.b]",
+        "orchestrator: {file}: default_cloud: there is no [clouds.b] (configured: a)",
     ),
     "a driver that is not installed": (
         '[clouds.a]\ndriver = "dumy"\n',
         (
             'orchestrator: {file}: [clouds.a] driver: no installed plugin is named "dumy"; did you '
-            'mean "dummy"?'
+            'mean "dummy"? (installed: '
         ),
     ),
     "a provider that Libcloud does not have": (
@@ -126,8 +129,7 @@ MISTAKES: Final = {
         f'{TOKENS}ops = "env:NOT_SET"\n',
         (
             "orchestrator: {file}: [auth.tokens] ops: the environment variable that it names "
-            "is not "
-            "set"
+            "is not set; set it where this command and the server start"
         ),
     ),
     "a token in a missing file": (
@@ -139,7 +141,11 @@ MISTAKES: Final = {
     ),
     "a token that is easy to guess": (
         f'{TOKENS}ops = "file:weak"\n',
-        "[auth.tokens] ops: the token ",
+        (
+            "[auth.tokens] ops: the token has fewer than 8 different characters; replace it with "
+            "the output of openssl rand -hex 32 ([auth] allow_weak_tokens = true accepts it, for a "
+            "test)"
+        ),
     ),
     "a public address without tokens": ('[server]\nbind = "0.0.0.0:8080"\n', PUBLIC),
     "an address of another machine": (
@@ -330,6 +336,15 @@ def test_a_mistake_is_refused_in_one_sentence(
         at = done.stderr.index(part, at) + len(part)
     assert "Traceback" not in done.stderr
     assert "Listening at" not in done.stderr
+
+
+def test_a_mistyped_driver_is_not_offered_for_installation(run: Run, folder: Path) -> None:
+    """Its name may be that of a stranger's package."""
+    config = folder / "orchestrator.toml"
+    config.write_text('[clouds.a]\ndriver = "dumy"\n')
+    assert "pip install" not in run("check", "--config", str(config)).stderr
+    config.write_text('[clouds.a]\ndriver = "vsphere"\n')
+    assert "pip install vm-orchestrator-vsphere" in run("check", "--config", str(config)).stderr
 
 
 @pytest.mark.parametrize("section", ["[server]", "[metrics]"])
