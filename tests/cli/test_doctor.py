@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -366,6 +367,35 @@ def test_a_database_that_cannot_be_used(installation: Installation) -> None:
         found = installation.doctor("database")
     assert "no database in" in found["database_unusable"]["detail"]
     assert not (installation.folder / "elsewhere").exists()
+
+
+def test_a_database_that_was_replaced_under_the_server(tmp_path: Path) -> None:
+    one = Installation(tmp_path)
+    file = tmp_path / "var" / "state.db"
+    try:
+        one.server.wait_for_log("durable worker ready")
+        one.server.wait_for_log("ASGI server listening")
+        with (
+            closing(sqlite3.connect(file)) as here,
+            closing(sqlite3.connect(tmp_path / "copy.db")) as copy,
+        ):
+            here.backup(copy)
+        file.rename(tmp_path / "moved.db")
+        shutil.copy(tmp_path / "copy.db", file)
+        found = wait_for(lambda: one.doctor("server"), lambda found: "not_ready" in found)
+        assert "was moved or replaced under it" in found["not_ready"]["detail"]
+        assert f"Put the file back that was at {file}" in found["not_ready"]["remedy"]
+    finally:
+        one.server.stop()
+
+
+def test_a_server_with_another_file_is_named(installation: Installation, tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("")
+    ran = installation.run("server", "--config", str(other))
+    pid = installation.server.process.pid
+    assert f"; the server with pid {pid} runs with {installation.file}." in ran.stdout
+    assert f"Examine that one: orchestrator doctor --config {installation.file};" in ran.stdout
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
         yield _nothing_runs(subject)
     for server in subject.servers:
         for address in server.addresses:
-            yield from _health(server, address)
+            yield from _health(server, address, subject)
         if server.refused_at is not None:
             yield _refusal(server, subject)
         if not subject.findings:
@@ -45,18 +45,29 @@ def _nothing_runs(subject: Subject) -> Finding:
     holder = listener_of(subject.settings.server.bind)
     if holder is not None:
         detail = f"{detail[:-1]}; {holder} listens on {subject.settings.server.bind}."
+    remedy = (
+        f"Start it: orchestrator serve{subject.config}; or, if it runs, use its user and the same "
+        "--config"
+    )
+    other = next((one for one in subject.others if one.file and one.kind != "worker"), None)
+    if other is not None:
+        detail = f"{detail[:-1]}; {_lower(other.title)} runs with {other.file}."
+        remedy = f"Examine that one: orchestrator doctor --config {other.file}; or {_lower(remedy)}"
     # A machine with a durable worker alone may be meant so; one with neither is not.
     make = warning if subject.servers else problem
     return make(
         "not_running",
         detail,
         "No request is answered, and only the files and the database can be examined.",
-        f"Start it: orchestrator serve{subject.config}; or, if it runs, use its user and the same "
-        "--config",
+        remedy,
     )
 
 
-def _health(server: RunningServer, address: str) -> Iterator[Finding]:
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
+
+
+def _health(server: RunningServer, address: str, subject: Subject) -> Iterator[Finding]:
     try:
         body = get_json(address, "/health")
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -68,13 +79,38 @@ def _health(server: RunningServer, address: str) -> Iterator[Finding]:
         )
         return
     for check in body.get("checks", []):
-        if check.get("status") == "unavailable":
+        if check.get("status") != "unavailable":
+            continue
+        if check["name"] == "database" and subject.usable:
+            yield _other_database(server, subject)
+        else:
             yield problem(
                 "not_ready",
                 f"{server.title} is not ready: {check['name']}: {check.get('reason')}.",
                 "A load balancer sends it no requests.",
-                f"Follow the findings below; then look again: curl -s {_url(address)}/health/ready",
+                "Follow the other findings, if there are any; then look again: "
+                f"curl -s {_url(address)}/health/ready",
             )
+
+
+def _other_database(server: RunningServer, subject: Subject) -> Finding:
+    """Return the finding about a server that cannot use a database which this command can."""
+    database = subject.database
+    assert database is not None
+    if not database.is_sqlite:
+        why, remedy = "", f"Read the server's log for the reason; then {server.reload}"
+    else:
+        why = ", which was moved or replaced under it, or which its user may not open"
+        remedy = (
+            f"Put the file back that was at {database.shown}; or, to go on with the present one, "
+            f"stop the server and start it: kill {server.pid}; orchestrator serve{subject.config}"
+        )
+    return problem(
+        "not_ready",
+        f"{server.title} cannot use the database {database.shown}{why}; this command can.",
+        "A load balancer sends it no requests, and every change of a VM is refused.",
+        remedy,
+    )
 
 
 def _url(address: str) -> str:

@@ -33,6 +33,7 @@ class Subject:
         database: the database; None without one that can be opened.
         usable: whether the database can be read and has a schema that this version knows.
         findings: the faults of the settings themselves.
+        others: the running servers with other files.
     """
 
     file: Path | None
@@ -42,6 +43,7 @@ class Subject:
     database: Database | None = None
     usable: bool = False
     findings: tuple[Finding, ...] = ()
+    others: Sequence[RunningServer] = ()
 
     @property
     def config(self) -> str:
@@ -65,12 +67,14 @@ def look_at(config: Path | None, stack: ExitStack) -> Subject:
         settings = load_settings(config)
     except SettingsError as error:
         file = None if config is None else config.resolve()
-        servers = _with_file(file)
-        return Subject(file, Settings(), servers, findings=(_refused(error, file, servers),))
+        servers, others = _by_file(file)
+        refused = _refused(error, file, servers)
+        return Subject(file, Settings(), servers, findings=(refused,), others=others)
     file = None if settings.file is None else settings.file.resolve()
     # A finding says everything that a log line would.
     configure_logging(replace(settings.server, log_level="error"))
-    subject = Subject(file, settings, _with_file(file))
+    servers, others = _by_file(file)
+    subject = Subject(file, settings, servers, others=others)
     try:
         parts = stack.enter_context(made(settings))
     except OrchestratorError as error:
@@ -80,9 +84,12 @@ def look_at(config: Path | None, stack: ExitStack) -> Subject:
     return replace(subject, registry=parts.registry, database=database, usable=usable)
 
 
-def _with_file(file: Path | None) -> list[RunningServer]:
+def _by_file(file: Path | None) -> tuple[list[RunningServer], list[RunningServer]]:
+    """Return the running servers with this file, and those with others."""
     wanted = "" if file is None else str(file)
-    return [one for one in running_servers() if one.file == wanted]
+    servers = running_servers()
+    own = [one for one in servers if one.file == wanted]
+    return own, [one for one in servers if one.file != wanted]
 
 
 def _is_usable(database: Database) -> bool:
