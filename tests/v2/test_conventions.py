@@ -106,6 +106,16 @@ def test_each_fault_of_a_body_has_a_pointer(client: Client) -> None:
     assert pointers == {"#/name", "#/size", "#/root_disk/size", "#/networks/1"}
 
 
+@pytest.mark.parametrize("raw", [b"", b'{"name":', b"[]"])
+def test_a_body_that_is_no_object_is_a_fault_of_the_whole_body(client: Client, raw: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.http.post(NODES, content=raw, headers=headers)
+    (one,) = problem(answer, 422, "invalid_parameter")["errors"]
+    assert one["pointer"] == "#"
+    (one,) = problem(client.post(NODES, {**START, "body": 1}), 422, "invalid_parameter")["errors"]
+    assert one["pointer"] == "#/body"
+
+
 def test_an_unknown_image_is_a_fault_of_the_body(client: Client) -> None:
     problem(client.post(NODES, {**START, "image": "no"}), 422, "image_not_found")
 
