@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_core.api.error_codes import error_codes
 from tests.v2.conftest import Client
 
 PROBLEM = {"type", "title", "status", "detail", "error_code", "advice", "request_id"}
@@ -97,6 +98,15 @@ def test_a_method_that_a_route_does_not_serve(client: Client) -> None:
     answer = client.http.put("/clouds")
     problem(answer, 405, "not_implemented")
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_advice_is_for_callers_of_this_version(client: Client) -> None:
+    for path, status, code in (
+        ("/clouds/no/nodes", 404, "unknown_cloud"),
+        (f"{NODES}?limt=1", 400, "invalid_parameter"),
+    ):
+        assert "version 1" not in problem(client.get(path), status, code)["advice"]
+    assert not [one for one in error_codes() if "version 1" in one.advice]
 
 
 def test_each_fault_of_a_body_has_a_pointer(client: Client) -> None:
