@@ -30,6 +30,9 @@ COMMAND: Final = (sys.executable, "-m", "orchestrator_core.cli")
 NEW_INTERPRETER: Final = ("env", *COMMAND)
 """The command ``orchestrator`` in a new interpreter, whatever its environment."""
 
+IS_MEASURED: Final = "COVERAGE_PROCESS_CONFIG" in os.environ
+"""Whether coverage.py measures each command, for which it writes a file of its own."""
+
 _OF_INTERPRETERS: Final = ("PYTHON", "LANG", "LC_")
 """Variables that an interpreter reads at its start."""
 

@@ -15,6 +15,7 @@ import pytest
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
 from tests.cli.conftest import Run
+from tests.commands import IS_MEASURED
 from tests.conftest import Serve
 from tests.databases import MakeUrl
 from tests.stateful import Api, settings
@@ -61,6 +62,7 @@ def test_a_small_database_stands_in_its_file_and_not_in_its_log_alone(
     assert run("db", "check", **environment).stdout.startswith(itself.strip())
 
 
+@pytest.mark.skipif(IS_MEASURED, reason="coverage.py needs larger files itself")
 def test_half_a_backup_is_not_left_behind(run: Run, tmp_path: Path) -> None:
     (tmp_path / "orchestrator.toml").write_text(settings('url = "sqlite:///state.db"'))
     environment = {"ORCHESTRATOR_CONFIG": str(tmp_path / "orchestrator.toml")}

@@ -112,6 +112,8 @@ def test_a_fault_is_told_and_nothing_is_left(
     said = check(state + cloud("a") + faults("a", hook, fault), "--yes", "--limit", "20s")
     is_told = "orchestrator: a: the start failed: " in said.stderr
     assert (said.returncode, is_told) == (hook == "start_vm", hook == "start_vm"), said.stderr
+    # The failure is told at once, before the command waits for the proof that no VM is left.
+    assert ("looking for a VM that it may have left" in said.stderr) == is_told
     assert "left:" not in said.stderr
     assert started(tmp_path, "a") == []
 

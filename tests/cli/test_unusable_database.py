@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator_core.state import schema
 from tests.cli.conftest import Run
+from tests.commands import IS_MEASURED
 from tests.stateful import settings
 
 COMMANDS = (
@@ -150,6 +151,7 @@ def test_that_no_settings_file_was_named_is_told(run: Run) -> None:
     assert "ORCHESTRATOR_CONFIG" in run("operations", "list", "--help").stdout
 
 
+@pytest.mark.skipif(IS_MEASURED, reason="coverage.py needs larger files itself")
 @pytest.mark.parametrize(
     "command", [("operations", "list"), ("freeze",), ("db", "check")], ids=" ".join
 )

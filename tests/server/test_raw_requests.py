@@ -74,7 +74,7 @@ def test_a_body_in_tiny_chunks_is_refused_at_once(server: Server) -> None:
     body = NODE + b" " * 2_000_000
     answer = exchange(server, START + b"Transfer-Encoding: chunked\r\n\r\n", chunked(body, 1))
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 15  # All of its chunks would take 40 s.
     assert len(loopback.get(f"{server.url}/api/v1/nodes").json()["nodes"]) == 2
 
 

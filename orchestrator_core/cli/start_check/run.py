@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -69,7 +70,7 @@ async def _check(
             return False
         if not options.yes:
             _confirm(plans, recorded=recorded)
-        trials = [Trial(plan) for plan in plans]
+        trials = [Trial(plan, partial(_tell_of, plan.cloud)) for plan in plans]
         with _signals(broker, recorded=recorded):
             await asyncio.gather(*(_run(trial, vms, broker, options.limit) for trial in trials))
         was_stopped = broker.is_stopping
@@ -85,7 +86,7 @@ async def _run(trial: Trial, vms: TemporaryVms, broker: DurableBroker, limit: fl
     if trial.steps:
         click.echo(redact(f"{name}: {', '.join(trial.steps)}"))
     if trial.complaint:
-        _tell(f"{name}: {trial.complaint}")
+        _tell_of(trial.plan.cloud, trial.complaint)
 
 
 @asynccontextmanager
@@ -183,6 +184,10 @@ def _confirm(plans: Sequence[Plan], *, recorded: bool) -> None:
             "The settings have no [state]: if this command is killed, destroy these VMs yourself."
         )
     click.confirm("Continue?", abort=True)
+
+
+def _tell_of(cloud: Cloud, text: str) -> None:
+    _tell(f"{cloud.name}: {text}")
 
 
 def _tell(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,14 @@ class Trial:
 
     Attributes:
         plan: the VM as it is to be started.
+        tell: tells the operator a sentence while the command goes on.
         steps: the steps that it has come through, with their seconds.
         fault: the first thing that went wrong; empty for nothing.
         left: what is left and where; empty for nothing.
     """
 
     plan: Plan
+    tell: Callable[[str], None]
     steps: list[str] = field(default_factory=list)
     fault: str = ""
     left: str = ""
@@ -62,6 +65,7 @@ class Trial:
             started = await vms.start(self.plan.cloud, self.plan.order, start_id)
         except OrchestratorError as error:
             self.fault = f"the start failed: {_why(error)}"
+            self.tell(f"{self.fault}; looking for a VM that it may have left, which takes minutes")
         else:
             self._note_start(started, begun)
             return started
