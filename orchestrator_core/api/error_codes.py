@@ -86,7 +86,7 @@ IN_VERSION_1: Final[Mapping[str, str]] = {
     "unknown_cloud": "In version 1, use a name from `/cloud`.",
     "unsupported": "In version 1, `/cloud/<cloud>` shows it.",
 }
-"""What differs in the advice to callers of version 1, whose answers have no advice."""
+"""Additions to the advice for callers of version 1, whose answers have no advice."""
 
 _HTTP: Final = (
     ("bad_request", 400, "The framework cannot read the request."),
