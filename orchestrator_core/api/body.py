@@ -11,7 +11,7 @@ from typing import Any, Final
 import falcon.asgi
 import orjson
 
-from orchestrator_core.api.errors import BodyRefused
+from orchestrator_core.api.errors import BodyRefused, InvalidBody
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.fair_threads import FairThreads
 
@@ -100,31 +100,31 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """Return the one strict JSON object in the bytes.
 
     Raises:
-        InvalidParameter: when they are anything else; the message names the fault.
+        InvalidBody: when they are anything else; the message names the fault.
     """
     # RFC 8259, 8.1 allows a parser to ignore the byte order mark, which some clients always send.
     raw = raw.removeprefix(codecs.BOM_UTF8)
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InvalidParameter("body", "is UTF-16; JSON is sent as UTF-8")
+        raise InvalidBody("is UTF-16; JSON is sent as UTF-8")
     if not raw.strip():
-        raise InvalidParameter("body", "is empty; it must be a JSON object")
+        raise InvalidBody("is empty; it must be a JSON object")
     if _has_too_many_members(raw):
-        raise InvalidParameter("body", f"has more than {MAX_MEMBERS} members and items")
+        raise InvalidBody(f"has more than {MAX_MEMBERS} members and items")
     try:
         # orjson refuses JSON that is not strict; json detects duplicate keys.
         orjson.loads(raw)
         value = json.loads(raw, object_pairs_hook=_unique)
     except RecursionError:
-        raise InvalidParameter("body", f"is nested deeper than {MAX_DEPTH}") from None
+        raise InvalidBody(f"is nested deeper than {MAX_DEPTH}") from None
     except orjson.JSONDecodeError as error:
         reason = f"is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        raise InvalidParameter("body", reason) from None
+        raise InvalidBody(reason) from None
     except ValueError as error:
-        raise InvalidParameter("body", f"is not valid JSON: {error}") from None
+        raise InvalidBody(f"is not valid JSON: {error}") from None
     if not isinstance(value, dict):
-        raise InvalidParameter("body", "must be a JSON object")
+        raise InvalidBody("must be a JSON object")
     if _deeper(value, MAX_DEPTH):
-        raise InvalidParameter("body", f"is nested deeper than {MAX_DEPTH}")
+        raise InvalidBody(f"is nested deeper than {MAX_DEPTH}")
     return value
 
 

@@ -30,7 +30,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "superseded": _GONE_ON,
     "forbidden": "Use an account that may do this.",
     "request": _FIX,
-    "invalid_parameter": "Correct what `errors` names; in version 1, what `field` names.",
+    "invalid_parameter": "Correct what `errors` names.",
     "not_found": "Correct the path, the id or the name.",
     "node_not_found": "Use an id from `/nodes`.",
     "image_not_found": "Use an id from `/images`.",
@@ -58,8 +58,8 @@ _ADVICE: Final[Mapping[str, str]] = {
     "is_orphan": _OPERATOR,
     "ambiguous_hostname": "Rename or destroy all but one of the VMs with this hostname.",
     "not_usable": "Choose another VM, or repeat the request when its state has changed.",
-    "unknown_cloud": "Use a name from `/clouds`; in version 1, from `/cloud`.",
-    "unsupported": "`/clouds/{cloud}` shows what is supported; in version 1, `/cloud/<cloud>`.",
+    "unknown_cloud": "Use a name from `/clouds`.",
+    "unsupported": "`/clouds/{cloud}` shows what is supported.",
     "no_assignment_backend": f"{_OPERATOR} `[state]` or `[assignments.NAME]` configures one.",
     "cloud_error": f"{_REPEAT_LATER} The message contains the cloud's own words, if any.",
     "cloud_unavailable": _OPERATOR,
@@ -80,6 +80,13 @@ _ADVICE: Final[Mapping[str, str]] = {
     "no_cloud_answered": f"{_REPEAT_LATER} `clouds` has the error of each cloud.",
 }
 """Advice to callers, by the code of an error's class."""
+
+IN_VERSION_1: Final[Mapping[str, str]] = {
+    "invalid_parameter": "In version 1, correct what `field` names.",
+    "unknown_cloud": "In version 1, use a name from `/cloud`.",
+    "unsupported": "In version 1, `/cloud/<cloud>` shows it.",
+}
+"""Additions to the advice for callers of version 1, whose answers have no advice."""
 
 _HTTP: Final = (
     ("bad_request", 400, "The framework cannot read the request."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from orchestrator_core.api.error_codes import ErrorCode, error_codes, operation_codes
+from orchestrator_core.api.error_codes import IN_VERSION_1, ErrorCode, error_codes, operation_codes
 
 _HEAD: Final = """\
 # Errors
@@ -49,4 +49,5 @@ def _rows(codes: Iterable[ErrorCode]) -> Iterable[str]:
     for one in codes:
         statuses = ", ".join(map(str, one.statuses))
         meaning = one.meaning.replace("``", "`")
-        yield f"| {statuses} | `{one.code}` | {meaning} | {one.advice} |"
+        advice = f"{one.advice} {IN_VERSION_1.get(one.code, '')}".rstrip()
+        yield f"| {statuses} | `{one.code}` | {meaning} | {advice} |"

@@ -86,6 +86,14 @@ class InvalidHeader(errors.InvalidParameter):
     """A header of the request is malformed, or not accepted by the cloud."""
 
 
+class InvalidBody(errors.InvalidParameter):
+    """The body as a whole is malformed: it is not one JSON object."""
+
+    def __init__(self, reason: str) -> None:
+        """Take what is wrong with the body."""
+        super().__init__("body", reason)
+
+
 class NoSuchRecord(errors.OrchestratorError):
     """There is no operation, assignment or orphan of this id."""
 

@@ -68,7 +68,10 @@ class RootDiskSchema(_Part):
     """The disk that a VM boots from."""
 
     size = whole_number(
-        1, _MOST_GB, "GB", "The size. Without it, the image or the size of the VM determines it."
+        1,
+        _MOST_GB,
+        "GB",
+        "The size in GB. Without it, the image or the size of the VM determines it.",
     )
     type = Text(metadata={"description": "The cloud's own word for the kind of disk: `gp3`."})
     keep = YesOrNo(metadata={"description": "Whether the disk remains when the VM is destroyed."})
@@ -77,8 +80,8 @@ class RootDiskSchema(_Part):
 class VolumeSchema(_Part):
     """A disk beside the root disk: a new one with a size, or an existing one with its id."""
 
-    id = Text()
-    size = whole_number(1, _MOST_GB, "GB", "The size of a new volume.")
+    id = Text(metadata={"description": "The id of an existing volume, without other keys."})
+    size = whole_number(1, _MOST_GB, "GB", "The size of a new volume in GB.")
     type = Text(metadata={"description": "The cloud's own word for the kind of a new volume."})
     keep = YesOrNo(
         metadata={"description": "Whether a new volume remains when the VM is destroyed."}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_core.api.error_codes import error_codes
 from tests.v2.conftest import Client
 
 PROBLEM = {"type", "title", "status", "detail", "error_code", "advice", "request_id"}
@@ -99,11 +100,30 @@ def test_a_method_that_a_route_does_not_serve(client: Client) -> None:
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
+def test_advice_is_for_callers_of_this_version(client: Client) -> None:
+    for path, status, code in (
+        ("/clouds/no/nodes", 404, "unknown_cloud"),
+        (f"{NODES}?limt=1", 400, "invalid_parameter"),
+    ):
+        assert "version 1" not in problem(client.get(path), status, code)["advice"]
+    assert not [one for one in error_codes() if "version 1" in one.advice]
+
+
 def test_each_fault_of_a_body_has_a_pointer(client: Client) -> None:
     body = {"name": "", "image": "1", "root_disk": {"size": 0}, "networks": ["a", 1]}
     found = problem(client.post(NODES, body), 422, "invalid_parameter")
     pointers = {one["pointer"] for one in found["errors"]}
     assert pointers == {"#/name", "#/size", "#/root_disk/size", "#/networks/1"}
+
+
+@pytest.mark.parametrize("raw", [b"", b'{"name":', b"[]"])
+def test_a_body_that_is_no_object_is_a_fault_of_the_whole_body(client: Client, raw: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = client.http.post(NODES, content=raw, headers=headers)
+    (one,) = problem(answer, 422, "invalid_parameter")["errors"]
+    assert one["pointer"] == "#"
+    (one,) = problem(client.post(NODES, {**START, "body": 1}), 422, "invalid_parameter")["errors"]
+    assert one["pointer"] == "#/body"
 
 
 def test_an_unknown_image_is_a_fault_of_the_body(client: Client) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from marshmallow import RAISE
 from openapi_spec_validator import validate
 
+from orchestrator_core.api.error_codes import meaning_of
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.openapi import document
 from orchestrator_core.api.v2.routes import TABLE, Route
@@ -94,6 +96,57 @@ def test_an_error_of_few_routes_is_described_for_these_only(code: str, names: se
         if any(f"`{code}`" in one["description"] for one in operation["responses"].values())
     }
     assert found == names
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_error_code_is_described_with_its_meaning(
+    path: str, method: str, operation: Any
+) -> None:
+    """A reader of the description alone has no other page with the meanings."""
+    for status, one in operation["responses"].items():
+        if status[0] in "45":
+            head, _, listed = one["description"].partition("\n\n")
+            assert head == "Error codes:", (method, path, status)
+            found = [re.fullmatch(r"- `(\w+)`: (.+[.])", line) for line in listed.splitlines()]
+            assert found, (method, path, status)
+            assert all(line and line[2] == meaning_of(line[1]) for line in found), listed
+
+
+def test_an_answer_follows_a_preference_only_where_one_is_read() -> None:
+    for path, method, operation in OPERATIONS:
+        accepted = operation["responses"].get("202", {"headers": {}})
+        names = {one["name"] for one in operation["parameters"]}
+        assert ("Preference-Applied" in accepted["headers"]) is ("Prefer" in names), (method, path)
+
+
+def test_every_field_and_parameter_is_described() -> None:
+    """A field that holds an object of its own is described by that object."""
+    parts = document()["components"]["schemas"]
+    fields = [
+        (name, key)
+        for name, schema in parts.items()
+        for key, about in schema.get("properties", {}).items()
+        if not about.get("description") and not _refers(about)
+    ]
+    assert fields == []
+    plain = [
+        (path, one["name"])
+        for path, _, operation in OPERATIONS
+        for one in operation["parameters"]
+        if not one["description"]
+    ]
+    assert plain == []
+    assert document()["components"]["securitySchemes"]["token"]["description"]
+
+
+def _refers(about: Any) -> bool:
+    return "$ref" in json.dumps(about)
+
+
+def test_sizes_of_disks_are_described_with_their_unit() -> None:
+    parts = document()["components"]["schemas"]
+    for name in ("RootDisk", "Volume"):
+        assert "GB" in parts[name]["properties"]["size"]["description"]
 
 
 def test_every_example_of_a_body_is_carried_out(client: Client) -> None:

@@ -16,8 +16,10 @@ COMPONENTS: Final[Mapping[str, str]] = MappingProxyType(
         "Deprecation": "The time since when the route is deprecated (RFC 9745).",
         "ETag": "The version of the answer, for `If-None-Match`.",
         "Idempotency-Replayed": "`true` if this is the first answer to the Idempotency-Key again.",
-        "Link": 'The address of the next page, with `rel="next"`; absent on the last page.',
-        "Location": "The address of what was made: the operation (202) or the VM (201).",
+        "Link": "The address of the next page, as a path from the root of the host, with "
+        '`rel="next"`; absent on the last page.',
+        "Location": "The address of what was made, as a path from the root of the host: the "
+        "operation (202) or the VM (201).",
         "Operation-Id": "The id of the operation.",
         "Preference-Applied": "The preference of `Prefer` that this answer follows.",
         "Retry-After": "The seconds to wait before the next request.",
@@ -31,7 +33,7 @@ _FIRST_ERROR: Final = 400
 
 _OF_STATUSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "202": ("Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed"),
+        "202": ("Location", "Retry-After", "Idempotency-Replayed"),
         "304": ("ETag",),
         "401": ("WWW-Authenticate",),
         "405": ("Allow",),
@@ -52,6 +54,8 @@ def headers_of(about: Description, status: str) -> dict[str, Any]:
     always = ("X-Request-ID",) if int(status) < _FIRST_ERROR else ()
     names = sorted({*always, *_OF_STATUSES.get(status, ()), *_of_success(about, status)})
     found = {name: _component(name) for name in names}
+    if status == "202" and "Prefer" in about.headers:
+        found["Preference-Applied"] = _component("Preference-Applied")
     if about.is_versioned and status == str(about.status):
         found["ETag"] = _component("Assignment-ETag")
     if about.successor:

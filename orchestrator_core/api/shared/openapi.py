@@ -30,6 +30,11 @@ from orchestrator_core.validation.text import (
 _SEGMENT_SCHEMA: Final = {"type": "string", "minLength": 1}
 _SEGMENT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 
+_TOKENS: Final = (
+    "The token that the operator gave you, without the word `Bearer`. A server without accounts "
+    "needs none."
+)
+
 _STALE: Final = 412
 """The status of a condition that is not met; a request without a condition does not get it."""
 
@@ -78,6 +83,7 @@ class Document:
         query: the fields of the parameters of queries, by name.
         name_of: the function that returns the name of a parameter in the query.
         code_of: the function that returns how answers of the version show a class of errors.
+        meanings: the meanings of error codes; without them the document has the codes alone.
         parts: the schemas to which plain fields of other schemas refer.
         about: the description of the whole version, in Markdown.
         segments: the descriptions of the parameters in paths, by name.
@@ -98,6 +104,7 @@ class Document:
         query: Mapping[str, fields.Field[Any]] = MappingProxyType({}),
         name_of: Callable[[str], str] = str,
         code_of: Callable[[type[errors.OrchestratorError]], str] = lambda kind: f"`{kind.code}`",
+        meanings: Mapping[str, str] = MappingProxyType({}),
         parts: Iterable[type[Schema]] = (),
         about: str = "One HTTP API in front of every cloud.",
         segments: Mapping[str, str] = MappingProxyType({}),
@@ -112,7 +119,8 @@ class Document:
             servers=[{"url": f"/api/{version}"}],
             security=[{"token": []}],
         )
-        self._spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+        token = {"type": "http", "scheme": "bearer", "description": _TOKENS}
+        self._spec.components.security_scheme("token", token)
         for name, words in COMPONENTS.items():
             self._spec.components.header(name, {"description": words, "schema": {"type": "string"}})
         self._know_our_fields()
@@ -123,7 +131,7 @@ class Document:
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
         self._query_error, self._code_of = query_error, code_of
-        self._refuses_queries = refuses_queries
+        self._refuses_queries, self._meanings = refuses_queries, meanings
         self._segments = segments
 
     def _know_our_fields(self) -> None:
@@ -244,9 +252,8 @@ class Document:
                     continue
                 codes.setdefault(self._status_of(one), []).append(self._code_of(one))
         for status in sorted(codes):
-            listed = ", ".join(sorted(set(codes[status])))
             found[str(status)] = {
-                "description": f"Error codes: {listed}.",
+                "description": self._explain(sorted(set(codes[status]))),
                 "content": {self._media_type: {"schema": self._problem}},
             }
         for name, answer in found.items():
@@ -254,6 +261,13 @@ class Document:
             if headers:
                 answer["headers"] = headers
         return found
+
+    def _explain(self, codes: Iterable[str]) -> str:
+        """Return the error codes of a status in Markdown, with the known meanings."""
+        if not self._meanings:
+            return f"Error codes: {', '.join(codes)}."
+        lines = (f"- {code}: {self._meanings[code.strip('`')]}" for code in codes)
+        return "\n".join(["Error codes:\n", *lines])
 
 
 def _reads_body(about: Description) -> bool:

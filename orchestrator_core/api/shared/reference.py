@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+_CODE: Final = re.compile(r"^- (`\w+`)", re.MULTILINE)
+"""The error codes in the description of an answer; their meanings are on a page of their own."""
 
 _HEAD: Final = """\
 # Version 2 of the API
@@ -52,7 +56,9 @@ def _operation(
 def _answer(answer: Mapping[str, Any]) -> str:
     content: Mapping[str, Any] = next(iter(answer.get("content", {}).values()), {})
     name = _name_of(content.get("schema", {}))
-    if name in ("", "Problem"):
+    if name == "Problem":
+        return f"Error codes: {', '.join(_CODE.findall(answer['description']))}."
+    if not name:
         return str(answer["description"])
     return f"{_link(name)}"
 

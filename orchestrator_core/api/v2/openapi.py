@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from orchestrator_core import errors
+from orchestrator_core.api.error_codes import error_codes
 from orchestrator_core.api.errors import STATUSES as STATUSES_OF_VERSION_1
 from orchestrator_core.api.errors import status_of_class as status_of_version_1
 from orchestrator_core.api.resource import Request, Resource, Response
@@ -38,6 +39,7 @@ def document() -> dict[str, Any]:
         status_of=status_of_class,
         query_error=InvalidQuery,
         refuses_queries=True,
+        meanings={one.code: one.meaning for one in error_codes()},
         parts=(schemas.HolderSchema,),
         about=CONVENTIONS,
         segments=SEGMENTS,

@@ -10,6 +10,7 @@ from marshmallow import fields, validate
 
 from orchestrator_core.api.v2.label_selector import EXAMPLE
 from orchestrator_core.api.v2.sorting import KEYS
+from orchestrator_core.api.v2.words import KINDS_OF_WORDS
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.states import AssignmentState, OperationState
 from orchestrator_core.model import NodeState
@@ -35,7 +36,7 @@ QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
                 "example": 100,
             },
         ),
-        "cursor": _text("The value of `next` in the page before."),
+        "cursor": _text("The value of `next` in the page before, which had the same `sort`."),
         "name": _text("The name; `*` stands for any characters.", "web-*"),
         "owner": _text("The account that owns the image, in the cloud's own words."),
         "architecture": _text("The architecture of the processor.", "x86_64"),
@@ -55,7 +56,7 @@ QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
         "cloud": _text("Only records of this cloud."),
         "operation_state": _one_of("The state of the operation.", *OperationState),
         "assignment_state": _one_of("The state of the assignment.", *AssignmentState),
-        "kind": _one_of("The kind of the operation.", *KINDS),
+        "kind": _one_of(f"The kind of the operation. {KINDS_OF_WORDS}", *KINDS),
         "node": _text("The cloud's id of the VM."),
         "hostname": _text("The hostname of the VM."),
         "user": _text("The user who holds the VM."),
@@ -63,7 +64,11 @@ QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
         "caller": _text("The name of the token that asked for the change."),
         "backend": _text("The assignment backend."),
         "request_id": _text("The id of the request, from `X-Request-ID`."),
-        "wait": _text("How long to wait for the end of the operation: `30s`; at most 60 s.", "30s"),
+        "wait": _text(
+            "How long to wait for the end of the operation: `500ms`, `30s`, `1m` or a "
+            "number of seconds; at most 60 s. Without it, the answer comes at once.",
+            "30s",
+        ),
     }
 )
 """The parameters of queries. ``node_state`` and its like are all called ``state``."""
@@ -71,16 +76,19 @@ QUERY: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
 HEADERS: Final[Mapping[str, fields.Field[Any]]] = MappingProxyType(
     {
         "Idempotency-Key": _text(
-            "A text of your own for this change. The same key with the same body gets the first "
-            "answer again, and nothing is done twice."
+            "A text of your own for this change, of 1 to 255 characters of printable ASCII, with "
+            "or without quotes. The same key of the same caller for the same method, path and body "
+            "gets the first answer again, and nothing is done twice. With another body it is "
+            "refused with 422."
         ),
         "Prefer": _text(
-            "`respond-async` to be answered with 202 at once; `wait=30` to wait at most 30 s.",
+            "`respond-async` to be answered with 202 at once; `wait=30` to wait at most 30 s. "
+            "Without it, the answer comes when the change is made.",
             "wait=30",
         ),
         "If-Match": _text(
             "The ETag of the assignment that you mean: its generation in quotes. If the VM has "
-            "another one by now, the answer is 412.",
+            "another one by now, the answer is 412. `*` and lists of ETags are refused with 400.",
             '"1"',
         ),
         "If-None-Match": _text(

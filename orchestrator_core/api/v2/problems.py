@@ -12,7 +12,13 @@ import orjson
 from orchestrator_core import errors, refusals
 from orchestrator_core.api.error_codes import advice_on, meaning_of
 from orchestrator_core.api.errors import STATUSES as STATUSES_OF_VERSION_1
-from orchestrator_core.api.errors import Fault, InvalidHeader, MethodNotImplemented, details_of
+from orchestrator_core.api.errors import (
+    Fault,
+    InvalidBody,
+    InvalidHeader,
+    MethodNotImplemented,
+    details_of,
+)
 from orchestrator_core.redaction import redact
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -93,6 +99,8 @@ def _located(error: errors.InvalidParameter, field: str, reason: str) -> dict[st
     detail = _clean(reason)
     if isinstance(error, InvalidQuery | InvalidHeader):
         return {"parameter": field, "detail": detail}
+    if isinstance(error, InvalidBody):
+        return {"pointer": "#", "detail": detail}  # `#/body` would be a field of this name
     steps = re.findall(r"[^.\[\]]+", field)
     pointer = "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
     return {"pointer": f"#{pointer}", "detail": detail}

@@ -7,7 +7,10 @@ from typing import Final
 from orchestrator_core.api.shared.requests import Lease, RequestSchema, StartRequestSchema
 from orchestrator_core.validation.text import Text
 
-_LEASE: Final = "The time from now until the VM is released, such as `30m`, `8h` or `7d`."
+_LEASE: Final = (
+    "The time from now until the VM is released, such as `90s`, `30m`, `8h`, `7d` "
+    "or `1h30m`; from 1 s to 365 d."
+)
 
 
 class CreateNodeSchema(StartRequestSchema):
@@ -22,8 +25,8 @@ class AssignSchema(RequestSchema):
     """``POST /assignments``."""
 
     cloud = Text(metadata={"description": "The name of the cloud; without it the default cloud."})
-    node = Text(metadata={"description": "The cloud's id of the VM."})
-    hostname = Text(metadata={"description": "The name of the VM, instead of its id."})
+    node = Text(metadata={"description": "The cloud's id of the VM. Give it or `hostname`."})
+    hostname = Text(metadata={"description": "The name of the VM, if you do not know its id."})
     user = Text(required=True, metadata={"description": "The user who gets the VM."})
     application = Text(
         required=True, metadata={"description": "The application for which the user needs it."}

@@ -13,6 +13,7 @@ from orchestrator_core.api.v2.schemas.fields import (
     time,
     yes_or_no,
 )
+from orchestrator_core.api.v2.words import KINDS_OF_WORDS
 from orchestrator_core.clouds.breaker import Circuit
 
 
@@ -135,7 +136,7 @@ class CloudReportSchema(Schema):
     host = optional("The host of its API.")
     available = yes_or_no("Whether its plugin can be used.")
     detail = optional("Why the plugin cannot be used; null if it can.")
-    operations = _by_name(OfferSchema, "Each operation: supported, or why not.")
+    operations = _by_name(OfferSchema, f"Each operation: supported, or why not. {KINDS_OF_WORDS}")
     start_fields = _by_name(StartFieldSchema, "Each field of a start, with its limits.")
     circuit = fields.Nested(CircuitSchema, required=True)
     threads = fields.Nested(ThreadsSchema, required=True)

@@ -14,6 +14,7 @@ from orchestrator_core.api.v2.schemas.fields import (
     time,
     yes_or_no,
 )
+from orchestrator_core.api.v2.words import KINDS_OF_WORDS
 from orchestrator_core.broker.operations.kinds import KINDS
 from orchestrator_core.broker.states import AssignmentState, OperationState
 
@@ -29,7 +30,7 @@ class OperationSchema(Schema):
     """A change of a VM, as it was recorded before a cloud was called."""
 
     id = text("The id.")
-    kind = one_of("The kind of change.", *KINDS)
+    kind = one_of(f"The kind of change. {KINDS_OF_WORDS}", *KINDS)
     cloud = text("The name of the cloud.")
     node = optional("The cloud's id of the VM; null while it is unknown.")
     assignment = optional("The assignment that it changes.")
@@ -42,7 +43,12 @@ class OperationSchema(Schema):
     request_id = text("The id of the request.")
     parameters = any_object("What was asked for, without secrets.")
     result = fields.Dict(
-        required=True, allow_none=True, metadata={"description": "The caller's answer."}
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "The body of the answer with 200 or 201, without `operation` and "
+            "`secrets`; null until the change is made."
+        },
     )
     error = fields.Nested(OperationErrorSchema, required=True, allow_none=True)
     attempts = number("How often it was tried.")

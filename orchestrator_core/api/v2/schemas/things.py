@@ -43,7 +43,8 @@ class NodeSchema(ThingSchema):
     state = fields.String(
         required=True,
         metadata={
-            "description": "The state, as the cloud tells it; `unknown` if it tells none.",
+            "description": "The state, as the cloud tells it; `unknown` if it tells none, and "
+            "`pending` for a new VM that the cloud does not show yet.",
             "enum": [state.value for state in NodeState],
         },
     )
