@@ -391,7 +391,9 @@ def test_a_database_that_was_replaced_under_the_server(tmp_path: Path) -> None:
 
 def test_a_server_with_another_file_is_named(installation: Installation, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
-    other.write_text("")
+    # Other tests run servers too; that on the same address is named first.
+    (address,) = installation.server.wait_for_log(r"at: https://([\d.]+:\d+) ").groups()
+    other.write_text(f'[server]\nbind = "{address}"\n')
     ran = installation.run("server", "--config", str(other))
     pid = installation.server.process.pid
     assert f"; the server with pid {pid} runs with {installation.file}." in ran.stdout

@@ -49,8 +49,11 @@ def _nothing_runs(subject: Subject) -> Finding:
         f"Start it: orchestrator serve{subject.config}; or, if it runs, use its user and the same "
         "--config"
     )
-    other = next((one for one in subject.others if one.file and one.kind != "worker"), None)
-    if other is not None:
+    bind = subject.settings.server.bind
+    others = [one for one in subject.others if one.file and one.kind != "worker"]
+    if others:
+        # The server on the address of these settings first: it keeps them from being served.
+        other = max(others, key=lambda one: any(at.endswith(bind) for at in one.addresses))
         detail = f"{detail[:-1]}; {_lower(other.title)} runs with {other.file}."
         remedy = f"Examine that one: orchestrator doctor --config {other.file}; or {_lower(remedy)}"
     # A machine with a durable worker alone may be meant so; one with neither is not.
