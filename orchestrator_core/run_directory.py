@@ -7,8 +7,8 @@ import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,11 @@ VARIABLE: Final = "ORCHESTRATOR_RUN_DIRECTORY"
 DATABASE: Final = "database"
 DATABASE_FACTS: Final = f"{DATABASE}-*"
 """The names of the files that record which databases the processes of a server have used."""
+
+WORKER_STARTED: Final = "durable-worker-started"
+"""The fact that a durable worker of this server has started properly."""
+
+_RELOADING: Final = "reloading"
 
 _FRESH_SECONDS: Final = 3600.0
 
@@ -72,6 +77,24 @@ def inherit(facts: Iterable[str]) -> None:
 def inherited() -> frozenset[str]:
     """Return the facts of this process, including those it inherited."""
     return frozenset(_facts)
+
+
+@contextmanager
+def reloading() -> Iterator[None]:
+    """Tell all processes of the server that a process which ends now is being replaced."""
+    file = run_directory() / _RELOADING
+    with suppress(OSError):  # a full disk must not keep the server from reloading
+        file.touch()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def is_reloading() -> bool:
+    """Return whether the processes of the server are being replaced by new ones."""
+    return (run_directory() / _RELOADING).exists()
 
 
 class Keeper:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from queue import Empty
 from typing import Any, Final
 
+from orchestrator_core.run_directory import reloading
+
 _RETRY_SECONDS: Final = 1.0
 _ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
@@ -38,7 +40,8 @@ def reload_with_care(arbiter: Any, reload: Callable[[], None], look: Callable[[]
 
     arbiter.reap_workers = reap_and_replace
     try:
-        reload()
+        with reloading():
+            reload()
     except Interrupted:
         pass
     finally:

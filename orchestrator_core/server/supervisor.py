@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator_core import running
-from orchestrator_core.run_directory import DATABASE_FACTS, Freshener, Keeper, run_directory
+from orchestrator_core.run_directory import (
+    DATABASE_FACTS,
+    WORKER_STARTED,
+    Freshener,
+    Keeper,
+    inherit,
+    run_directory,
+)
 from orchestrator_core.server.handed import handed_over
 from orchestrator_core.settings.model import Settings
 from orchestrator_core.settings.snapshot import current
@@ -38,7 +45,11 @@ def pulse(pid: int) -> Path:
 
 
 class _Worker:
-    """A durable worker, and the time since its last heartbeat."""
+    """A durable worker, and the time since its last heartbeat.
+
+    Attributes:
+        has_started: whether it has had a heartbeat of its own.
+    """
 
     def __init__(self, command: list[str]) -> None:
         with handed_over() as settings:
@@ -49,6 +60,7 @@ class _Worker:
         self._beat = self._last_beat()
         self._looked = time.monotonic()
         self._silent = 0.0
+        self.has_started = False
 
     def is_stuck(self) -> bool:
         """Return whether the worker has been silent too long; call this about every second."""
@@ -56,6 +68,7 @@ class _Worker:
         now, beat = time.monotonic(), self._last_beat()
         if beat is None or beat != self._beat:
             self._silent = 0.0
+            self.has_started = beat is not None
         else:
             self._silent += min(now - self._looked, _LONGEST_LOOK)
         self._looked, self._beat = now, beat
@@ -110,6 +123,9 @@ class Supervisor:
             steady = time.monotonic() - self._started > _STEADY
             self._pause = 0.0 if steady else min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
             self._worker = None
+        if self._worker is not None and self._worker.has_started:
+            # Web workers that a reload starts need not wait for the next durable worker.
+            inherit({WORKER_STARTED})
         if self._worker is None and wanted and time.monotonic() - self._started >= self._pause:
             self._start()
 

@@ -79,6 +79,19 @@ def test_a_replaced_durable_worker_does_not_make_the_server_unready(tmp_path: Pa
         assert server.durable_workers() != [durable]
 
 
+def test_a_reload_does_not_make_the_server_unready(tmp_path: Path) -> None:
+    with running(settings(f'url = "sqlite:///{tmp_path}/state.db"'), tmp_path) as server:
+        wait_for(lambda: is_ready(server), bool)
+        (durable,) = server.durable_workers()
+        time.sleep(2)  # The server looks at the heartbeats of its durable worker every second.
+        server.process.send_signal(signal.SIGHUP)
+        ends_at = time.monotonic() + 20
+        while server.durable_workers() in ([], [durable]) and time.monotonic() < ends_at:
+            answer = get(server, "/ready")
+            assert answer.status_code == 200, answer.text
+        assert is_ready(server)
+
+
 def test_a_database_that_is_away_makes_the_server_unready(
     postgres: MakeUrl, tmp_path: Path
 ) -> None:

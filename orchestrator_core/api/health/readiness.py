@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator_core.api.bounded import BoundedValue
 from orchestrator_core.api.services import Services
 from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.run_directory import WORKER_STARTED, inherited, is_reloading
 
 if TYPE_CHECKING:  # it needs SQLAlchemy, which only a server with a database has loaded
     from orchestrator_core.broker.health import StateHealth
@@ -32,7 +33,7 @@ class Readiness:
         worker: the reason why interrupted operations do not continue; empty if they do.
         held: the reason why nothing is destroyed; empty if destruction is allowed.
         clock: the reason why no lease expires; empty if leases expire.
-        stopping: whether this process is about to end.
+        stopping: whether the server is about to end.
     """
 
     database: str = ""
@@ -52,7 +53,8 @@ class ReadinessProbe:
     """The check of this process's database and of the durable workers.
 
     A durable worker that is replaced, as on every reload, has no row for a moment. The last
-    heartbeat of any durable worker is therefore remembered.
+    heartbeat of any durable worker is therefore remembered. A web worker of a reload has seen none;
+    for it, the durable worker before the reload counts as alive when the web worker starts.
 
     Args:
         services: the objects that resources use.
@@ -62,11 +64,13 @@ class ReadinessProbe:
         self._broker = services.broker
         self._state = services.settings.state
         self._worker_seen_at = 0.0
+        self._is_reloaded = WORKER_STARTED in inherited()
         self._health = BoundedValue(self._broker.state_health, kept=_KEPT, patience=_PATIENCE)
 
     async def look(self) -> Readiness:
         """Return the readiness of this process; it is at most a second old."""
-        stopping = self._broker.is_stopping
+        # A process that a reload replaces ends without the server.
+        stopping = self._broker.is_stopping and not is_reloading()
         if self._state is None:
             return Readiness(stopping=stopping)
         try:
@@ -85,7 +89,9 @@ class ReadinessProbe:
     def _worker_fault(self, health: StateHealth) -> str:
         """Return why the durable worker of this server counts as missing; empty if it does not."""
         assert self._state is not None
-        self._worker_seen_at = max(self._worker_seen_at, health.worker_seen_at or 0.0)
+        seen_at = health.worker_seen_at or (health.now if self._is_reloaded else 0.0)
+        self._is_reloaded = False
+        self._worker_seen_at = max(self._worker_seen_at, seen_at)
         silent = health.now - self._worker_seen_at
         if not self._state.worker or silent <= self._state.process_timeout:
             return ""
