@@ -64,6 +64,16 @@ host = "127.0.0.1"
 port = 9
 secure = false
 region = "us-east-1"
+[clouds.science]
+driver = "libcloud"
+provider = "openstack"
+[clouds.science.auth]
+auth_url = "http://127.0.0.1:9/v3"
+username = "ada"
+password = "env:THE_SECRET"
+project_name = "physics"
+user_domain_name = "Default"
+project_domain_name = "Default"
 [assignments.brain]
 backend = "cistern"
 url = "http://127.0.0.1:9/api/v1"
@@ -74,7 +84,7 @@ url = "http://127.0.0.1:9/api/v1"
     assert said.returncode == 1
     rows = {line.split("│")[1].strip(): line for line in said.stdout.splitlines() if "│" in line}
     assert "reached" in rows["fake_driver"]
-    for name in ("gone", "brain"):
+    for name in ("gone", "science", "brain"):
         assert "cannot be reached" in rows[name]
         assert "127.0.0.1:9: ECONNREFUSED" in rows[name]  # for operators; callers never see it
     for secret in secrets.values():

@@ -117,8 +117,10 @@ def _made(tape: Tape, run: Callable[[], list[Any]], pagers: list[Pager]) -> list
             return Mender(tape, run).made_anew()
         return Mender(tape, run).mended(error)
     except ListStopped as stopped:
-        named = named_refusal(tape, run, tape.kind, stopped.error)
-        raise named or stopped.error from (stopped.error if named else None)
+        error = stopped.error
+        named = named_refusal(tape, run, tape.kind, error)
+        # The cause of an error has the host and the system's error, for logs and commands.
+        raise named or error from (error if named else error.__cause__)
 
 
 def lists_of(driver: Any) -> Lists | None:
