@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, MetaData, Table, inspect, select
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.resources import core_version
 from orchestrator_core.state.sqlite_file import DAMAGED
 from orchestrator_core.state.tables import installation
 
@@ -61,17 +62,21 @@ def check_new(connection: Connection) -> None:
         )
 
 
-def check_released(found: int | None) -> None:
+def check_released(connection: Connection, found: int | None) -> None:
     """Check that a database was not made by a version before the first release.
+
+    Args:
+        connection: a connection to the database.
+        found: the number of its schema; None if it has none.
 
     Raises:
         SettingsError: The database was; no upgrade of it is possible.
     """
     if found is not None and found < FIRST_RELEASED:
         raise SettingsError(
-            f"the database has schema {found}, of a version before the first release; it cannot be "
-            "upgraded. Release the VMs in it with the version that made it, then name a new "
-            "database in [state] url"
+            f"the database {connection.engine.url.database} has schema {found}, of a version "
+            "before the first release; it cannot be upgraded. Release the VMs in it with the "
+            "version that made it, then name a new database in [state] url"
         )
 
 
@@ -84,13 +89,14 @@ def check(connection: Connection) -> None:
     found = current(connection)
     if found is None:
         raise SettingsError(EMPTY)
-    check_released(found)
+    check_released(connection, found)
     if found < OLDEST:
         raise SettingsError(f"the database has schema {found}, but {SCHEMA} is required; {UPGRADE}")
     if found > SCHEMA:
         oldest = connection.execute(select(installation.c.oldest_reader)).scalar_one()
         if oldest > SCHEMA:
             raise SettingsError(
-                f"the database has schema {found}, which is too new for this version (schema "
-                f"{SCHEMA}); upgrade vm-orchestrator"
+                f"the database {connection.engine.url.database} has schema {found}, which is too "
+                f"new for version {core_version()} (schema {SCHEMA}): install the version that the "
+                "other servers on this database have; orchestrator --version shows it there"
             )

@@ -59,7 +59,7 @@ def _upgrade(connection: Connection, database: Database) -> tuple[int | None, in
     before = current(connection)
     if before is None:
         check_new(connection)
-    check_released(before)
+    check_released(connection, before)
     config = configuration(connection)
     command.upgrade(config, "head")
     scripts: ScriptDirectory = config.attributes["scripts"]  # as migrations/env.py has read it

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL, make_url
 
+from orchestrator_core.resources import core_version
 from orchestrator_core.state import schema
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.upgrade import upgrade
@@ -233,16 +234,16 @@ MISTAKES: Final = {
     "a database of a newer version": (
         f'{LOCAL}[state]\nurl = "sqlite:///newer.db"\n',
         (
-            f"orchestrator: the database has schema {schema.SCHEMA + 1}, which is too new for this "
-            f"version (schema {schema.SCHEMA}); upgrade vm-orchestrator"
+            f"orchestrator: the database {{folder}}/newer.db has schema {schema.SCHEMA + 1}, which "
+            f"is too new for version {core_version()} (schema {schema.SCHEMA}): install the version"
         ),
     ),
     "a database of a version before the first": (
         f'{LOCAL}[state]\nurl = "sqlite:///older.db"\n',
         (
-            f"orchestrator: the database has schema {schema.FIRST_RELEASED - 1}, of a version "
-            f"before "
-            "the first release; it cannot be upgraded."
+            "orchestrator: the database {folder}/older.db has schema "
+            f"{schema.FIRST_RELEASED - 1}, of a version before the first release; it cannot be "
+            "upgraded."
         ),
     ),
 }

@@ -146,7 +146,7 @@ def test_a_newer_schema_is_good_enough_if_it_says_so(database_url: str) -> None:
     _set(database, schema.SCHEMA + 1, schema.SCHEMA)
     ensure(database)
     _set(database, schema.SCHEMA + 2, schema.SCHEMA + 1)
-    with pytest.raises(SettingsError, match="upgrade vm-orchestrator"):
+    with pytest.raises(SettingsError, match="install the version that the other servers"):
         ensure(database)
     database.close()
 
