@@ -102,7 +102,13 @@ def count(low: int, high: int, unit: str, description: str, **more: str) -> fiel
         more: ``default`` and ``allowed``, in words.
     """
     about = _about(description, unit=unit, **more)
-    return fields.Integer(strict=True, validate=validate.Range(low, high), metadata=about)
+    wrong = f"Must be a whole number from {low} to {high}."
+    return fields.Integer(
+        strict=True,
+        validate=validate.Range(low, high, error=wrong),
+        error_messages={"invalid": wrong},
+        metadata=about,
+    )
 
 
 def duration(

@@ -80,7 +80,7 @@ MISTAKES: Final = {
         ),
         (
             'orchestrator: {file}: [clouds.a] stor: unknown key; did you mean "store"?\n'
-            "{file}: [clouds.a] threads: not a valid integer\n"
+            "{file}: [clouds.a] threads: must be a whole number from 1 to 256\n"
             "{file}: [clouds.b.deadlines] list_nodes: must be greater than 0 and less than or "
             "equal to 86400\n"
             '{file}: [clouds.b.faults] eror_rate: unknown key; did you mean "error_rate"?\n'
@@ -94,7 +94,7 @@ MISTAKES: Final = {
     ),
     "a number that is a word": (
         '[server]\nworkers = "many"\n',
-        "orchestrator: {file}: [server] workers: not a valid integer",
+        "orchestrator: {file}: [server] workers: must be a whole number from 1 to 1024",
     ),
     "a default cloud that does not exist": (
         f'default_cloud = "b"\n{CLOUD}',

@@ -83,7 +83,7 @@ def test_without_anything_the_defaults_hold() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("SERVER__WORKERS", "0", "variable ORCHESTRATOR__SERVER__WORKERS: must be greater"),
+        ("SERVER__WORKERS", "0", "variable ORCHESTRATOR__SERVER__WORKERS: must be a whole number"),
         ("PLUGINS__DENY", '["a", 1]', "variable ORCHESTRATOR__PLUGINS__DENY: 1: not a valid"),
         ("SERVER__BIND", '"127.0.0.1:1"\nworkers = 9', 'must be "HOST:PORT" or "unix:PATH"'),
         ("SERVER__BIND", "[" * 3000, 'must be "HOST:PORT" or "unix:PATH"'),
