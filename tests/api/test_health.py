@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from orchestrator_core.api.bounded import BoundedValue
+from orchestrator_core.run_directory import WORKER_STARTED
 from orchestrator_core.state.database import Database
 from orchestrator_core.state.tables import installation
 from tests import loopback
@@ -80,10 +81,11 @@ def test_a_replaced_durable_worker_does_not_make_the_server_unready(tmp_path: Pa
 
 
 def test_a_reload_does_not_make_the_server_unready(tmp_path: Path) -> None:
-    with running(settings(f'url = "sqlite:///{tmp_path}/state.db"'), tmp_path) as server:
+    toml = settings(f'url = "sqlite:///{tmp_path}/state.db"')
+    with running(toml, tmp_path, {"TMPDIR": str(tmp_path)}) as server:
         wait_for(lambda: is_ready(server), bool)
         (durable,) = server.durable_workers()
-        time.sleep(2)  # The server looks at the heartbeats of its durable worker every second.
+        wait_for(lambda: list(tmp_path.glob(f"orchestrator-*/{WORKER_STARTED}")), bool)
         server.process.send_signal(signal.SIGHUP)
         ends_at = time.monotonic() + 20
         while server.durable_workers() in ([], [durable]) and time.monotonic() < ends_at:
