@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from orchestrator_core.cli.doctor.findings import Finding, duration, problem, size, warning
+from orchestrator_core.cli.doctor.findings import (
+    Finding,
+    capitalized,
+    duration,
+    problem,
+    size,
+    warning,
+)
 from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.cli.reach import reach_database
 from orchestrator_core.settings.model import StateSettings
@@ -60,11 +67,12 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 def _unusable(subject: Subject, database: Database) -> Finding:
     attempt = reach_database(subject.settings, database, connect=True)
+    remedy = attempt.remedy or "do what this message says"
     return problem(
         "database_unusable",
         f"The database cannot be used: {attempt.outcome}.",
         "Every change of a VM is refused, and no lease expires.",
-        f"Follow the reason, then look again: orchestrator check --connect{subject.config}",
+        f"{capitalized(remedy)}, until this succeeds: orchestrator check --connect{subject.config}",
     )
 
 
