@@ -18,7 +18,7 @@ from orchestrator_core.settings.faults import nearest
 
 DAY: Final = 86_400
 
-_BIND: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})|unix:[^\0]+")
+_BIND: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]+)|unix:[^\0]+")
 _LAST_PORT: Final = 65_535
 _ROOT_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
@@ -138,8 +138,9 @@ def check_bind(address: str) -> None:
         ValidationError: with a description of valid addresses.
     """
     found = _BIND.fullmatch(address)
-    if found is None or int(found["port"] or 0) > _LAST_PORT:
+    if found is None:
         raise ValidationError('must be "HOST:PORT" or "unix:PATH"')
+    _check_port(found["port"] or "0")
 
 
 def check_tcp_bind(address: str) -> None:
@@ -149,8 +150,17 @@ def check_tcp_bind(address: str) -> None:
         ValidationError: with a description of valid addresses.
     """
     found = _BIND.fullmatch(address)
-    if found is None or found["port"] is None or int(found["port"]) > _LAST_PORT:
+    if found is None:
         raise ValidationError('must be "HOST:PORT"')
+    if found["port"] is None:
+        raise ValidationError('must be "HOST:PORT"; a Unix socket cannot be used here')
+    _check_port(found["port"])
+
+
+def _check_port(digits: str) -> None:
+    port = digits.lstrip("0")
+    if len(port) > len(str(_LAST_PORT)) or int(port or 0) > _LAST_PORT:
+        raise ValidationError(f"a port is a number from 1 to {_LAST_PORT}, or 0 for any free one")
 
 
 def check_root_path(path: str) -> None:

@@ -173,7 +173,18 @@ MISTAKES: Final = {
     ),
     "metrics on a Unix socket": (
         f'{LOCAL}[metrics]\nbind = "unix:metrics.sock"\n',
-        'orchestrator: {file}: [metrics] bind: must be "HOST:PORT"',
+        (
+            'orchestrator: {file}: [metrics] bind: must be "HOST:PORT"; a Unix socket cannot be '
+            "used here"
+        ),
+    ),
+    "ports above the last": (
+        '[server]\nbind = "127.0.0.1:70000"\n[metrics]\nbind = "127.0.0.1:94640"\n',
+        (
+            "orchestrator: {file}: [metrics] bind: a port is a number from 1 to 65535, or 0 for "
+            "any free one\n"
+            "{file}: [server] bind: a port is a number from 1 to 65535, or 0 for any free one\n"
+        ),
     ),
     "a socket in a missing folder": (
         '[server]\nbind = "unix:{folder}/run/socket"\n',
@@ -186,9 +197,28 @@ MISTAKES: Final = {
     "a certificate that is missing": (
         f'{LOCAL}[server.tls]\ncertificate = "tls.pem"\nkey = "tls.key"\n',
         (
-            "orchestrator: [server.tls] {folder}/tls.pem cannot be read: there is no "
-            "{folder}/tls.pem; "
-            "create it, or correct the path"
+            "orchestrator: {file}: [server.tls] certificate: {folder}/tls.pem cannot be read: "
+            "there is no {folder}/tls.pem; create it, or correct the path\n"
+            "{file}: [server.tls] key: {folder}/tls.key cannot be read: there is no "
+            "{folder}/tls.key; create it, or correct the path\n"
+        ),
+    ),
+    "an empty certificate and a key that is missing": (
+        f'{LOCAL}[server.tls]\ncertificate = "empty"\nkey = "tls.key"\n',
+        (
+            "orchestrator: {file}: [server.tls] certificate: {folder}/empty is empty; it must "
+            'hold the certificate in PEM format ("-----BEGIN CERTIFICATE-----")\n'
+            "{file}: [server.tls] key: {folder}/tls.key cannot be read: there is no "
+            "{folder}/tls.key; create it, or correct the path\n"
+        ),
+    ),
+    "the certificate in the place of its key": (
+        f'{LOCAL}[server.tls]\ncertificate = "strong"\nkey = "strong"\n',
+        (
+            "orchestrator: {file}: [server.tls] certificate: {folder}/strong holds no certificate "
+            'in PEM format ("-----BEGIN CERTIFICATE-----")\n'
+            "{file}: [server.tls] key: {folder}/strong holds no private key in PEM format "
+            '("-----BEGIN PRIVATE KEY-----")\n'
         ),
     ),
     "a database of another kind": (
@@ -274,6 +304,7 @@ def a_database(file: Path, found: int) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "weak").write_text("password")
+    (tmp_path / "empty").touch()
     (tmp_path / "strong").write_text("kept-for-this-test-0123456789")
     closed = tmp_path / "closed"
     closed.mkdir()

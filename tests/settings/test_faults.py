@@ -9,6 +9,7 @@ import pytest
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.settings.load import load_settings
 
+PORTS = "a port is a number from 1 to 65535, or 0 for any free one"
 CLOUD = '[clouds.a]\ndriver = "dummy"\n'
 
 
@@ -33,7 +34,11 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ),
         ('[server]\nbind = "here"', 'FILE: [server] bind: must be "HOST:PORT" or "unix:PATH"'),
         ('[server]\nbind = "127.0.0.1:5050 "', 'bind: must be "HOST:PORT" or "unix:PATH"'),
-        ('[server]\nbind = "127.0.0.1:65536"', 'bind: must be "HOST:PORT" or "unix:PATH"'),
+        ('[server]\nbind = "127.0.0.1:65536"', f"FILE: [server] bind: {PORTS}"),
+        (f'[server]\nbind = "127.0.0.1:{"9" * 5000}"', f"FILE: [server] bind: {PORTS}"),
+        ('[server]\nbind = "127.0.0.1:\u0661\u0662"', 'bind: must be "HOST:PORT" or "unix:PATH"'),
+        ('[metrics]\nbind = "127.0.0.1:65536"', f"FILE: [metrics] bind: {PORTS}"),
+        ('[metrics]\nbind = "9464"', 'FILE: [metrics] bind: must be "HOST:PORT"'),
         ("clouds.a = 1", "FILE: [clouds] a: invalid input type"),
         ("a = " + "[" * 3000, "FILE: is nested too deeply"),
         ('[auth.tokens]\n" " = "env:X"', "a caller's name is a printable text"),
