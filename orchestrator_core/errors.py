@@ -218,7 +218,7 @@ class InvalidParameter(RequestError):
 
 
 class NotFound(RequestError):
-    """The cloud has nothing of this id or name."""
+    """There is nothing of this path, id or name."""
 
     code = "not_found"
 
