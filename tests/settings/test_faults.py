@@ -45,7 +45,10 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ("clouds.a = 1", "FILE: [clouds] a: invalid input type"),
         ("a = " + "[" * 3000, "FILE: is nested too deeply"),
         ('[auth.tokens]\n" " = "env:X"', "a caller's name is a printable text"),
-        ("[server]\nbody_timeout = 0", "FILE: [server] body_timeout: must be a number of seconds, more than 0"),
+        (
+            "[server]\nbody_timeout = 0",
+            "FILE: [server] body_timeout: must be a number of seconds, more than 0",
+        ),
         (
             '[server]\nlog_format = "jsn"',
             'FILE: [server] log_format: "jsn" must be one of: console, json; did you mean "json"?',
@@ -68,7 +71,10 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ),
         (f"{CLOUD}threads = 0", "FILE: [clouds.a] threads: must be a whole number from 1 to 256"),
         (f"{CLOUD}deadlines = {{start = 1}}", 'did you mean "start_vm"?'),
-        (f"{CLOUD}deadlines = {{start_vm = -1}}", "start_vm: must be a number of seconds, more than 0 and at most 86400"),
+        (
+            f"{CLOUD}deadlines = {{start_vm = -1}}",
+            "start_vm: must be a number of seconds, more than 0 and at most 86400",
+        ),
         ('[clouds.default]\ndriver = "dummy"', "is reserved for the default cloud"),
         ('[clouds."a/b"]\ndriver = "dummy"', "FILE: [clouds] a/b: a name has 1 to 64 of"),
         ('[clouds.".."]\ndriver = "dummy"', "a name has 1 to 64 of"),
