@@ -129,11 +129,18 @@ def test_init_where_a_file_stands_in_the_way(run: Run, tmp_path: Path) -> None:
     assert "taken" in said.stderr
 
 
-@pytest.mark.parametrize("address", ["here", "127.0.0.1:70000", "127.0.0.1:1\n"])
-def test_serve_refuses_an_address_that_is_none(run: Run, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("here", "HOST:PORT"),
+        ("127.0.0.1:70000", "a port is a number from 1 to 65535"),
+        ("127.0.0.1:1\n", "HOST:PORT"),
+    ],
+)
+def test_serve_refuses_an_address_that_is_none(run: Run, address: str, why: str) -> None:
     said = run("serve", "--bind", address)
     assert said.returncode == 2
-    assert "HOST:PORT" in said.stderr
+    assert why in said.stderr
 
 
 STATE = '[state]\nurl = "sqlite:///state.db"\n'
