@@ -17,15 +17,7 @@ from orchestrator_core.api.error_codes import codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
 from orchestrator_core.api.shared.answer_headers import COMPONENTS, headers_of
 from orchestrator_core.api.shared.description import Description
-from orchestrator_core.validation.start_fields import PublicKey, Spot
-from orchestrator_core.validation.text import (
-    MAX_TEXT,
-    JsonObject,
-    ListOf,
-    LongText,
-    Text,
-    TextMapping,
-)
+from orchestrator_core.api.shared.field_types import describe_our_fields
 
 _SEGMENT_SCHEMA: Final = {"type": "string", "minLength": 1}
 _SEGMENT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -128,7 +120,7 @@ class Document:
         self._spec.components.security_scheme("token", token)
         for name, words in COMPONENTS.items():
             self._spec.components.header(name, {"description": words, "schema": {"type": "string"}})
-        self._know_our_fields()
+        describe_our_fields(self._plugin.converter)
         for part in parts:
             self._spec.components.schema(_schema_name(part), schema=part)
         self._problem, self._accepted = problem, accepted
@@ -138,30 +130,6 @@ class Document:
         self._query_error, self._code_of = query_error, code_of
         self._refuses_queries, self._meanings = refuses_queries, meanings
         self._segments = segments
-
-    def _know_our_fields(self) -> None:
-        """Tell the converter about the fields that marshmallow does not have."""
-        converter: Any = self._plugin.converter  # apispec has no types for it
-        kinds: dict[type[Any], str] = {LongText: "string", PublicKey: "string", ListOf: "array"}
-        kinds |= {JsonObject: "object", TextMapping: "object"}
-        for kind, name in kinds.items():
-            converter.map_to_openapi_type(kind, name, None)
-
-        def inside(_: Any, field: fields.Field[Any], **__: Any) -> dict[str, Any]:
-            if isinstance(field, ListOf):
-                items = converter.field2property(field.inner)
-                return {"items": items, "maxItems": field.limit}
-            if isinstance(field, TextMapping):
-                return {"additionalProperties": {"type": "string"}, "maxProperties": field.limit}
-            if isinstance(field, Text):
-                return {"minLength": 1, "maxLength": MAX_TEXT}
-            if isinstance(field, Spot):
-                price = {"max_price": {"type": "number", "exclusiveMinimum": 0}}
-                whole = {"type": "object", "properties": price, "additionalProperties": False}
-                return {"oneOf": [{"const": True}, whole]}
-            return {}
-
-        converter.add_attribute_function(inside)
 
     def add(self, routes: Iterable[Described]) -> dict[str, Any]:
         """Add routes; return the document."""
