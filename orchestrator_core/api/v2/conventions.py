@@ -9,6 +9,8 @@ One HTTP API in front of every cloud.
 
 To try it on this page: enter your token under **Authorize**, then send `GET /clouds`, which shows the names of the clouds, and `GET /clouds/{cloud}/nodes`, which shows the VMs of one. Neither changes anything.
 
+<details><summary>Conventions of errors, times, pages, changes, repeats and limits</summary>
+
 | what | how |
 | --- | --- |
 | callers | With accounts in the settings, each request needs `Authorization: Bearer TOKEN`. `X-Auth-Token: TOKEN` does the same. The operator gives out tokens. |
@@ -27,4 +29,6 @@ To try it on this page: enter your token under **Authorize**, then send `GET /cl
 | limits | 429 and 503 have `Retry-After`: repeat the request after as many seconds. |
 | new VMs | A VM that was just started is shown as `pending`, in lists too, until its cloud shows it. A change of it waits until then. |
 | stop and destroy | The action `stop` switches a VM off. `DELETE` of a VM destroys it and ends its assignment; `DELETE` of an assignment releases the VM, then destroys it. |
+
+</details>
 """  # noqa: E501 - the rows of a Markdown table stay on one line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from orchestrator_core.api.v2.schemas.fields import number, optional, text
+from orchestrator_core.api.v2.schemas.lists import CloudAnswerSchema
 
 
 class FaultSchema(Schema):
@@ -28,4 +29,8 @@ class ProblemSchema(Schema):
     errors = fields.List(fields.Nested(FaultSchema))
     operation = text(
         "The operation that ended with the error, or that continues despite it.", always=False
+    )
+    clouds = fields.List(
+        fields.Nested(CloudAnswerSchema),
+        metadata={"description": "With `no_cloud_answered`: each cloud, with its own error."},
     )
