@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 
 from orchestrator_core import errors, refusals
 from orchestrator_core.api import errors as edge
-from orchestrator_core.api.error_codes import codes_of_http
+from orchestrator_core.api.error_codes import OF_UNREADABLE_HEADS, codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
 from orchestrator_core.api.shared.answer_headers import COMPONENTS, headers_of
 from orchestrator_core.api.shared.description import Description
@@ -29,6 +29,9 @@ _TOKENS: Final = (
 )
 
 _ACCEPTED: Final = 202
+
+_UNREADABLE: Final = "application/json"
+"""The media type of the refusal of a request whose head is unreadable."""
 
 _STALE: Final = 412
 """The status of a condition that is not met; a request without a condition does not get it."""
@@ -71,6 +74,7 @@ class Document:
         core: the version of the core.
         problem: the schema of an error.
         accepted: the schema of the answer to an asynchronous change.
+        unreadable: the schema of the refusal of a request whose head is unreadable.
         media_type: the media type of errors.
         headers: the fields of the headers of requests, by name.
         status_of: the function that returns the status of a class of errors.
@@ -94,6 +98,7 @@ class Document:
         *,
         problem: type[Schema],
         accepted: type[Schema],
+        unreadable: type[Schema],
         media_type: str,
         headers: Mapping[str, fields.Field[Any]],
         status_of: Any,
@@ -128,7 +133,7 @@ class Document:
         describe_our_fields(self._plugin.converter)
         for part in parts:
             self._spec.components.schema(_schema_name(part), schema=part)
-        self._problem, self._accepted = problem, accepted
+        self._problem, self._accepted, self._unreadable = problem, accepted, unreadable
         self._media_type = media_type
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
@@ -254,14 +259,17 @@ class Document:
 
     def _refusal(self, status: int, codes: set[str]) -> dict[str, Any]:
         """Return the description of a status with these error codes."""
-        content: dict[str, Any] = {"schema": self._problem}
-        examples = self._examples.names(status, {code.strip("`") for code in codes})
-        if examples:
-            content["examples"] = {code: component_of(status, code) for code in examples}
-        return {
-            "description": self._explain(sorted(codes)),
-            "content": {self._media_type: content},
-        }
+        words = {code.strip("`") for code in codes}
+        content: dict[str, Any] = {}
+        if words - OF_UNREADABLE_HEADS:
+            content[self._media_type] = {"schema": self._problem}
+            examples = self._examples.names(status, words)
+            if examples:
+                shown = {code: component_of(status, code) for code in examples}
+                content[self._media_type]["examples"] = shown
+        if words & OF_UNREADABLE_HEADS:
+            content.setdefault(_UNREADABLE, {"schema": self._unreadable})
+        return {"description": self._explain(sorted(codes)), "content": content}
 
     def _explain(self, codes: Iterable[str]) -> str:
         """Return the error codes of a status in Markdown, with the known meanings."""

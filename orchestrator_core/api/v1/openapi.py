@@ -34,6 +34,7 @@ def document() -> dict[str, Any]:
         core_version(),
         problem=answer_schemas.ErrorSchema,
         accepted=answer_schemas.AcceptedSchema,
+        unreadable=answer_schemas.ErrorSchema,
         media_type="application/json",
         headers=HEADERS,
         status_of=status_of_class,

@@ -36,6 +36,7 @@ def document() -> dict[str, Any]:
         core_version(),
         problem=schemas.ProblemSchema,
         accepted=schemas.AcceptedSchema,
+        unreadable=schemas.UnreadableRequestSchema,
         media_type=MEDIA_TYPE,
         query=QUERY,
         headers=HEADERS,
