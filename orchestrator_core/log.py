@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from types import NoneType, TracebackType
 from typing import Any, Final, TextIO, cast
 
@@ -87,6 +88,12 @@ def configure_logging(settings: ServerSettings) -> None:
     sys.excepthook = _log_uncaught
     sys.unraisablehook = _log_unraisable
     threading.excepthook = _log_of_thread
+
+
+def for_commands(settings: ServerSettings) -> ServerSettings:
+    """Return these settings for a command that prints itself what a warning in the log says."""
+    level = settings.log_level if settings.log_level == "debug" else "error"
+    return replace(settings, log_level=level)
 
 
 def _log_uncaught(

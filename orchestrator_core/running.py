@@ -148,16 +148,36 @@ def fingerprints(settings: Settings, key: str) -> Fingerprints:
     """Return the fingerprint of each value in the settings."""
     return {
         ".".join(path): hashlib.blake2b(
-            repr(value).encode(), digest_size=_DIGEST, key=bytes.fromhex(key)
+            repr(_compared(value)).encode(), digest_size=_DIGEST, key=bytes.fromhex(key)
         ).hexdigest()
         for path, value in _values(settings, ())
     }
 
 
+def variables(settings: Settings) -> dict[str, str]:
+    """Return the variable of the environment that each value comes from, by the value's key."""
+    named = {".".join(path): name for path, name in settings.origins.items()}
+    for path, value in _values(settings, ()):
+        if isinstance(value, Secret):
+            kind, _, name = value.reference.partition(":")
+            if kind == "env":
+                named.setdefault(".".join(path), name)
+    return named
+
+
+def _compared(value: Any) -> Any:
+    """Return what the fingerprint of a value is made of.
+
+    A secret that is read again at each use may change without a reload.
+    """
+    if isinstance(value, Secret):
+        return value.reveal() if is_kept(value) else value.reference
+    return value
+
+
 def _values(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, Secret):
-        # A secret that is read again at each use may change without a reload.
-        yield path, value.reveal() if is_kept(value) else value.reference
+        yield path, value
     elif is_dataclass(value):
         for field in fields(value):
             if path or field.name not in _NOT_COMPARED:

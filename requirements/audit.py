@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,18 @@ from packaging.utils import canonicalize_name
 
 PINS: Final = (licences.FOLDER / "constraints.txt", licences.RUNTIME)
 """The pins of the tests, and those of a server with their hashes."""
+
+PYPI: Final = "https://pypi.org/pypi/NAME/VERSION/json"
+"""The service that pip-audit asks by itself."""
+
+REMEDY: Final = (
+    "run this where it can be reached, or name an OSV service: "
+    "make audit OSV_URL=https://api.osv.dev/v1/query"
+)
+
+_REASON: Final = re.compile(r"\[Errno -?\d+\] ([^\"')\]]+)")
+_STATUS: Final = re.compile(r"HTTPError: ([45]\d\d [A-Z][\w ]*?) (?:for url|Error)")
+"""Parts of what Requests says of a failure, under the frames that pip-audit prints."""
 
 _OURS: Final = "vm-orchestrator"
 _SHOWN: Final = 5
@@ -68,8 +81,20 @@ def ask(pinned: dict[str, str], service: list[str]) -> tuple[list[dict[str, Any]
     try:
         return list(json.loads(done.stdout)["dependencies"]), None
     except (ValueError, KeyError):
-        last = next(reversed(done.stderr.strip().splitlines()), f"exit status {done.returncode}")
-        return [], f"no package could be audited; pip-audit ended with: {last}"
+        where = service[-1] if service else PYPI
+        why = _why(where, done.stderr) or f"pip-audit ended with status {done.returncode}"
+        return [], f"no package could be audited, because {why}; {REMEDY}"
+
+
+def _why(where: str, told: str) -> str:
+    """Return why there is no answer, from what pip-audit wrote; empty if it wrote nothing."""
+    reasons, statuses = _REASON.findall(told), _STATUS.findall(told)
+    if statuses:
+        return f"{where} answered {statuses[-1]}"
+    if reasons:
+        return f"{where} cannot be reached ({reasons[-1]})"
+    last = told.strip().rpartition("\n")[2]
+    return last and f"{where} gives no usable answer (pip-audit: {last})"
 
 
 def vulnerabilities(answer: list[dict[str, Any]]) -> Iterator[str]:
@@ -84,7 +109,10 @@ def vulnerabilities(answer: list[dict[str, Any]]) -> Iterator[str]:
         more = f" and {len(skipped) - _SHOWN} more" if len(skipped) > _SHOWN else ""
         reason = skipped[0]["skip_reason"]
         which = f"{len(skipped)} of the packages ({names}{more})"
-        yield f"could not be audited: {which}; the first: {reason}"
+        told = f"could not be audited: {which}; the first: {reason}"
+        if len(skipped) == len(answer):
+            told += f". {PYPI} may be a mirror without that API here: {REMEDY}"
+        yield told
 
 
 def unpinned(pinned: dict[str, str]) -> Iterator[str]:

@@ -84,8 +84,21 @@ def test_a_service_that_does_not_answer_fails(tmp_path: Path, status: int) -> No
     with osv(status=status) as url:
         code, shown = audit(url, "click==8.5.1", folder=tmp_path)
     assert code == 1
-    assert "could be audited" in shown or "could not be audited" in shown
-    assert "Traceback" not in shown
+    first, last = shown.splitlines()
+    assert first.startswith(f"no package could be audited, because {url} answered {status} ")
+    assert first.endswith("or name an OSV service: make audit OSV_URL=https://api.osv.dev/v1/query")
+    assert last == "audit failed: 1 packages, 1 findings"
+
+
+def test_a_service_that_cannot_be_reached_fails(tmp_path: Path, closed_port: int) -> None:
+    url = f"http://127.0.0.1:{closed_port}/v1/query"
+    code, shown = audit(url, "click==8.5.1", folder=tmp_path)
+    assert code == 1
+    assert shown.splitlines()[0] == (
+        f"no package could be audited, because {url} cannot be reached (Connection refused); run "
+        "this where it can be reached, or name an OSV service: make audit "
+        "OSV_URL=https://api.osv.dev/v1/query"
+    )
 
 
 def test_a_pin_that_is_not_installed_has_an_unknown_licence(tmp_path: Path) -> None:
@@ -138,6 +151,8 @@ def test_a_package_that_the_service_does_not_know_is_a_finding() -> None:
         {"name": "click", "version": "8.5.1", "vulns": []},
         {"name": "mine", "skip_reason": "Dependency not found on PyPI"},
     ]
-    assert list(script["vulnerabilities"](answer)) == [
-        "could not be audited: 1 of the packages (mine); the first: Dependency not found on PyPI"
-    ]
+    some = "could not be audited: 1 of the packages (mine); the first: Dependency not found on PyPI"
+    assert list(script["vulnerabilities"](answer)) == [some]
+    (every,) = script["vulnerabilities"](answer[1:])
+    assert every.startswith(f"{some}. https://pypi.org/pypi/NAME/VERSION/json may be a mirror with")
+    assert "run this where it can be reached, or name an OSV service: make audit OSV" in every

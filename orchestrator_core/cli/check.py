@@ -22,7 +22,7 @@ from orchestrator_core.errors import (
     InvalidAnswer,
     OrchestratorError,
 )
-from orchestrator_core.log import configure_logging
+from orchestrator_core.log import configure_logging, for_commands
 from orchestrator_core.redaction import LEAST, redact
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.server.parts import check_run_directory, load_and_explain, made
@@ -52,12 +52,13 @@ def check(
     """Check the settings and load the plugins.
 
     The defaults of starts are compared with what each cloud takes. The database of [state] is
-    opened and its schema is read in any case. With --connect, also reach each cloud and each
+    opened and its schema is read in any case. A database that is away is a warning, because a
+    server starts all the same and waits for it. With --connect, also reach each cloud and each
     assignment backend, and exit with status 1 if one of them or the database cannot be reached.
     With --start, also start one small VM on each cloud and destroy it.
     """
     settings = load_and_explain(config)
-    configure_logging(settings.server)
+    configure_logging(for_commands(settings.server))
     if not reload:  # the server's first process has done it
         check_run_directory()
         _check_listening(settings)
@@ -71,6 +72,9 @@ def check(
         found, wrong_starts = asyncio.run(_look(registry, connect=connect))
         findings += found
     _warn(settings, registry)
+    failed = [finding for finding in findings if not finding.ok]
+    for finding in failed:
+        click.echo(redact(_sentence(finding, settings, connect=connect)), err=True)
     for fault in wrong_starts:
         # A reload takes them all the same, as a server that starts with them does.
         level = "warning: " if reload else ""
@@ -81,11 +85,25 @@ def check(
         sys.exit(1)
     if not quiet:
         Console(soft_wrap=True, markup=False).print(_table(findings))
-        click.echo(f"{settings.file or 'The built-in defaults'}: valid")
-    if connect and not all(finding.ok for finding in findings):
+        but = f"; unusable now: {', '.join(one.section for one in failed)}" if failed else ""
+        click.echo(f"{settings.file or 'The built-in defaults'}: valid{but}")
+    if connect and failed:
         sys.exit(1)
     if starts is not None:
         _start(settings, starts)
+
+
+def _sentence(finding: Attempt, settings: Settings, *, connect: bool) -> str:
+    """Return why a part of the settings cannot be used, and what to do.
+
+    Without ``connect`` it is a warning: a server with these settings starts.
+    """
+    level = "" if connect else "warning: "
+    waits = ""
+    if finding.section == "[state]" and not connect:
+        waits = " (until then, a server that starts answers no request)"
+    where = settings.file or "settings"
+    return f"orchestrator: {where}: {level}{finding.section} {finding.fault}{waits}"
 
 
 def _warn(settings: Settings, registry: Registry) -> None:

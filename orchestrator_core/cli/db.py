@@ -17,6 +17,8 @@ from orchestrator_core.cli.options import (
     operator,
     with_clear_errors,
 )
+from orchestrator_core.errors import StateUnavailable
+from orchestrator_core.redaction import redact
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -133,15 +135,30 @@ def backup(config: Path | None, target: Path) -> None:
     """Back up the database into the new file TARGET while servers run.
 
     Do not copy the file of an SQLite database instead: the newest changes are in its -wal file. A
-    PostgreSQL database is dumped with pg_dump, in the format that pg_restore reads.
+    PostgreSQL database is dumped with pg_dump, in the format that pg_restore reads. The database
+    records when and where its last backup was made, for `orchestrator doctor`.
     """
     from orchestrator_core.state.backup import back_up  # noqa: PLC0415 - needs SQLAlchemy
 
     with opened(config) as database:
         back_up(database, target)
+        _record(database, target)
     click.echo(
         f"{target} is a complete backup; after you restore it, run: orchestrator db restored"
     )
+
+
+def _record(database: Database, target: Path) -> None:
+    """Record the backup in its database; a backup that cannot be recorded is one all the same."""
+    from orchestrator_core.state import last_backup, schema  # noqa: PLC0415 - needs SQLAlchemy
+
+    try:
+        is_recorded = database.write_now(lambda c: last_backup.record(c, target))
+        why = "" if is_recorded else f"the schema is too old; {schema.UPGRADE}"
+    except StateUnavailable as error:
+        why = error.reason or error.message
+    if why:
+        click.echo(redact(f"orchestrator: the backup is not recorded: {why}"), err=True)
 
 
 @db.command()

@@ -43,7 +43,7 @@ def opened_as_it_is(config: Path | None) -> Iterator[Database]:
 
     settings = load_settings(config)
     configure_logging(settings.server)
-    database = open_database(settings)
+    database = open_database(settings, logs_failures=False)
     try:
         yield database
     finally:

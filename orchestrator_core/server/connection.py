@@ -10,6 +10,7 @@ from gunicorn.asgi.protocol import ASGIProtocol
 
 from orchestrator_core.server.intake import Intake
 from orchestrator_core.server.lingering import Lingering
+from orchestrator_core.server.tls_end import TlsEnd
 
 _MOST_DROPPED: Final = 8
 """The most input to read and drop so that the client sees its answer, as a multiple of max_body."""
@@ -37,6 +38,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         self._limits = worker.limits
         self._intake: Intake | None = None
         self._lingering: Lingering | None = None
+        self._tls_end: TlsEnd | None = None
         self._line_begun = False
         self._held = b""
         self._head_size = 0
@@ -61,6 +63,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         """Drop the data that waits to be parsed."""
         if self._lingering is not None:
             self._lingering.stop()
+        if self._tls_end is not None:
+            self._tls_end.stop()
         if self._intake is not None:
             self._intake.drop()
             self._intake = None  # it refers to this object, and a cycle would keep the data
@@ -166,8 +170,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
         )
 
     def _close_transport(self) -> None:
-        if self.transport is None or self._closed or not self._has_unread_input():
+        if self.transport is None or self._closed:
+            return
+        if not self._has_unread_input():
             super()._close_transport()
+            if self.transport.get_extra_info("ssl_object") is not None:
+                self._tls_end = TlsEnd(self.worker.loop, self.transport)
             return
         self._closed = True
         waiting = self._intake.drop() if self._intake is not None else 0

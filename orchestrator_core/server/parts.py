@@ -210,7 +210,7 @@ def _database(settings: Settings) -> Iterator[Database | None]:
         return
     from orchestrator_core.state.open import open_database  # noqa: PLC0415 - needs SQLAlchemy
 
-    database = open_database(settings)
+    database = open_database(settings, logs_failures=False)
     try:
         yield database
     finally:

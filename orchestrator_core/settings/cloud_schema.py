@@ -33,6 +33,7 @@ from orchestrator_core.settings.schema_fields import (
 from orchestrator_core.settings.secrets import LongTextField, SecretMapping
 from orchestrator_core.validation.start_fields import StartFieldsSchema
 
+_NAME_A_PLUGIN: Final = 'name a plugin that "orchestrator plugins" lists, as in {key} = "{name}"'
 _NOT_EMPTY: Final = validate.Length(min=1)
 
 
@@ -152,7 +153,7 @@ class CloudSchema(_PluggedSchema):
     driver = text(
         "The plugin that drives this cloud. `orchestrator plugins` lists the installed ones.",
         validate=_NOT_EMPTY,
-        required=True,
+        missing=_NAME_A_PLUGIN.format(key="driver", name="libcloud"),
     )
     assignment = text(
         "The section `[assignments.NAME]` of the backend that assigns and releases its VMs.",
@@ -216,7 +217,7 @@ class AssignmentSchema(_PluggedSchema):
         "The plugin of this backend. `given` is part of the core: it assigns any existing VM and "
         "needs `[state]`.",
         validate=_NOT_EMPTY,
-        required=True,
+        missing=_NAME_A_PLUGIN.format(key="backend", name="given"),
     )
     threads = _threads()
     queue = _queue()
@@ -233,7 +234,11 @@ class ExtensionSchema(_PluggedSchema):
 
     model = ExtensionSettings
 
-    extension = text("The plugin of this extension.", validate=_NOT_EMPTY, required=True)
+    extension = text(
+        "The plugin of this extension.",
+        validate=_NOT_EMPTY,
+        missing=_NAME_A_PLUGIN.format(key="extension", name="audit"),
+    )
     on_failure = choice(
         "deny",
         "log",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from marshmallow import Schema, fields
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Path_ = tuple[str, ...]
 Fault = tuple[Path_, str]
+
+
+ABOVE: Final = frozenset({"allow_removal", "default_cloud"})
+"""The keys outside all sections; after a section's heading, TOML counts them to that section."""
 
 
 class SettingsFaults(SettingsError):
@@ -65,11 +69,17 @@ def faults(
     for key, inner in messages.items():
         field = schema.fields.get(str(key)) if schema else None
         if schema is not None and field is None and inner == ["Unknown field."]:
-            yield (*path, str(key)), f"unknown key{nearest(str(key), options)}"
+            yield (*path, str(key)), _unknown(str(key), path, options)
         elif key == "_schema":
             yield from faults(inner, None, path)
         else:
             yield from _inside(inner, field, (*path, str(key)))
+
+
+def _unknown(key: str, path: Path_, options: Iterable[str]) -> str:
+    if path and key in ABOVE:
+        return f"unknown key here; {key} stands at the top of the file, above the first [section]"
+    return f"unknown key{nearest(key, options)}"
 
 
 def _inside(messages: Any, field: fields.Field[Any] | None, path: Path_) -> Iterator[Fault]:

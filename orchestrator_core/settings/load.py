@@ -121,9 +121,10 @@ def _dangling(settings: Settings) -> Iterator[Fault]:
         backend = cloud.assignment
         if backend is not None and backend not in backends:
             hint = nearest(backend, backends)
+            have = f" (configured: {', '.join(sorted(backends))})" if backends else ""
             yield (
                 ("clouds", cloud.name, "assignment"),
-                f"there is no [assignments.{backend}]{hint}",
+                f"there is no [assignments.{backend}]{hint}{have}",
             )
 
 

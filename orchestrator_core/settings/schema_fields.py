@@ -18,7 +18,7 @@ from orchestrator_core.settings.faults import nearest
 
 DAY: Final = 86_400
 
-_BIND: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>\d{1,5})|unix:[^\0]+")
+_BIND: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?P<port>[0-9]+)|unix:[^\0]+")
 _LAST_PORT: Final = 65_535
 _ROOT_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
@@ -60,7 +60,7 @@ def text(
     default: str = "",
     allowed: str = "",
     validate: Callable[[str], Any] | None = None,
-    required: bool = False,
+    missing: str = "",
 ) -> fields.String:
     """Return a field for a text.
 
@@ -69,10 +69,16 @@ def text(
         default: the default in words, where it depends on other settings.
         allowed: the allowed values in words, where the check cannot tell them.
         validate: the check of the value.
-        required: whether the section needs the key.
+        missing: what to write if the key is missing; empty for a key that the section does not
+            need.
     """
     about = _about(description, default=default, allowed=allowed)
-    return fields.String(validate=validate, required=required, metadata=about)
+    return fields.String(
+        validate=validate,
+        required=bool(missing),
+        error_messages={"required": f"Missing; {missing}"},
+        metadata=about,
+    )
 
 
 def choice(*options: str, description: str, default: str = "") -> fields.String:
@@ -88,7 +94,12 @@ def words(description: str, *, default: str = "") -> fields.List[str]:
 
 def flag(description: str) -> fields.Boolean:
     """Return a field for ``true`` or ``false``."""
-    return fields.Boolean(truthy={True}, falsy={False}, metadata=_about(description))
+    return fields.Boolean(
+        truthy={True},
+        falsy={False},
+        error_messages={"invalid": "Must be true or false, without quotes."},
+        metadata=_about(description),
+    )
 
 
 def count(low: int, high: int, unit: str, description: str, **more: str) -> fields.Integer:
@@ -121,9 +132,14 @@ def duration(
         low: the least value; without it, any value above 0.
         high: the largest value; None for no limit.
     """
-    limits = validate.Range(low or 0, high, min_inclusive=low is not None)
+    least = "more than 0" if low is None else f"at least {low:g}"
+    most = "" if high is None else f" and at most {high:g}"
+    wrong = f"Must be a number of seconds, {least}{most}."
     return fields.Float(
-        validate=limits, allow_nan=False, metadata=_about(description, unit="seconds")
+        validate=validate.Range(low or 0, high, min_inclusive=low is not None, error=wrong),
+        allow_nan=False,
+        error_messages={"invalid": wrong, "special": wrong, "too_large": wrong},
+        metadata=_about(description, unit="seconds"),
     )
 
 
@@ -138,8 +154,9 @@ def check_bind(address: str) -> None:
         ValidationError: with a description of valid addresses.
     """
     found = _BIND.fullmatch(address)
-    if found is None or int(found["port"] or 0) > _LAST_PORT:
+    if found is None:
         raise ValidationError('must be "HOST:PORT" or "unix:PATH"')
+    _check_port(found["port"] or "0")
 
 
 def check_tcp_bind(address: str) -> None:
@@ -149,8 +166,17 @@ def check_tcp_bind(address: str) -> None:
         ValidationError: with a description of valid addresses.
     """
     found = _BIND.fullmatch(address)
-    if found is None or found["port"] is None or int(found["port"]) > _LAST_PORT:
+    if found is None:
         raise ValidationError('must be "HOST:PORT"')
+    if found["port"] is None:
+        raise ValidationError('must be "HOST:PORT"; a Unix socket cannot be used here')
+    _check_port(found["port"])
+
+
+def _check_port(digits: str) -> None:
+    port = digits.lstrip("0")
+    if len(port) > len(str(_LAST_PORT)) or int(port or 0) > _LAST_PORT:
+        raise ValidationError(f"a port is a number from 1 to {_LAST_PORT}, or 0 for any free one")
 
 
 def check_root_path(path: str) -> None:

@@ -86,8 +86,12 @@ def is_kept(secret: Secret) -> bool:
 open_files: set[Path] = set()
 """Files with secrets that this process has read and that every user of the machine can read."""
 
+secret_files: set[Path] = set()
+"""All files with secrets that this process has read."""
+
 
 def _read(path: Path, reference: str) -> str:
+    secret_files.add(path)
     try:
         with suppress(OSError):
             if path.stat().st_mode & stat.S_IROTH:

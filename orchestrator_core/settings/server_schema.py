@@ -37,6 +37,10 @@ _WEAK: Final = "the token {why}; replace it with the output of openssl rand -hex
 _ACCEPTED: Final = " ([auth] allow_weak_tokens = true accepts it, for a test)"
 
 
+_BOTH: Final = "Missing; [server.tls] needs both certificate and key."
+_EXAMPLE_URL: Final = 'for one machine, add url = "sqlite:///var/orchestrator.db"'
+
+
 class TlsSchema(SectionSchema):
     """The certificate of the server. Without this section it serves plain HTTP.
 
@@ -47,10 +51,13 @@ class TlsSchema(SectionSchema):
 
     certificate = PathField(
         required=True,
+        error_messages={"required": _BOTH},
         metadata={"description": "The PEM file of the certificate chain, own certificate first."},
     )
     key = PathField(
-        required=True, metadata={"description": "The PEM file of the certificate's private key."}
+        required=True,
+        error_messages={"required": _BOTH},
+        metadata={"description": "The PEM file of the certificate's private key."},
     )
 
 
@@ -244,6 +251,7 @@ class StateSchema(SectionSchema):
     # The URL may contain a password.
     url = SecretField(
         required=True,
+        error_messages={"required": f"Missing; {_EXAMPLE_URL}"},
         allow_plain=True,
         keep=True,
         metadata={

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from sqlalchemy import JSON, Boolean, Column, Double, Integer, Table
 
-from orchestrator_core.state.tables import installation, metadata
+from orchestrator_core.state.tables import installation, last_backup, metadata
 
 _SECONDS: Final = 5.0
 _NUMBERS: Final = (Integer, Double, Boolean)
@@ -43,9 +43,12 @@ def _structure(connection: sqlite3.Connection) -> str:
 
 def _values(connection: sqlite3.Connection) -> str:
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    if not {name for (name,) in names} & set(metadata.tables):
+    found = {name for (name,) in names}
+    if not found & set(metadata.tables):
         return ""  # none of the core's tables was made here yet
     for table in metadata.sorted_tables:
+        if table is last_backup and table.name not in found:
+            continue  # the schema is older than the table
         for condition, what in _conditions(table):
             statement = f"SELECT count(*) FROM {table.name} WHERE {condition}"  # noqa: S608
             (wrong,) = connection.execute(statement).fetchone()

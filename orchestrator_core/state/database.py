@@ -61,12 +61,13 @@ class Database:
     Args:
         url: The URL: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
         base: The folder to which an SQLite file's path is relative.
+        logs_failures: Whether failures are logged; a command prints the reason itself.
 
     Raises:
         SettingsError: The URL cannot be used, or the file is not a database.
     """
 
-    def __init__(self, url: str, base: Path) -> None:
+    def __init__(self, url: str, base: Path, *, logs_failures: bool = True) -> None:
         self.url: URL = parse_url(url, base)
         self._system = self.url.get_backend_name()
         self.is_sqlite = self._system == "sqlite"
@@ -79,7 +80,7 @@ class Database:
         self.closed = False
         self._reserved_for: int | None = None
         self._examined_at = -_EXAMINED_AGAIN
-        self._failures = Failures()
+        self._failures = Failures(is_logged=logs_failures)
         self._readers = FairThreads(_THREADS, "state-read")
         if self.is_sqlite:
             self.engine: Engine = make_engine(self.url, 1)
@@ -317,7 +318,9 @@ class Database:
         """Return a description of a failure; SQLite's own names neither the file nor its owner."""
         if self.is_sqlite:
             return sqlite_errors.explain(self._file, cause)
-        return f"{self.shown}: {str(cause).split(chr(10), 1)[0]}"
+        original = cause.orig if isinstance(cause, DBAPIError) else None
+        words = str(original or cause).split("\n", 1)[0]
+        return f"{self.shown}: {words.removeprefix('connection failed: ')}"
 
 
 def _is_failure(error: Exception) -> bool:

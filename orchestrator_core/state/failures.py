@@ -20,9 +20,13 @@ class Failures:
     An outage begins with the first transaction that fails. It ends with the first that succeeds.
     If a write has failed, it ends only with the first write that succeeds, because a locked SQLite
     database can still be read.
+
+    Args:
+        is_logged: Whether to log them. A command prints the reason itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_logged: bool = True) -> None:
+        self._is_logged = is_logged
         self._lock = threading.Lock()
         self._logged: set[str] = set()
         self._logged_at = 0.0
@@ -37,6 +41,8 @@ class Failures:
             why: The reason.
             writes: Whether a writing transaction has failed.
         """
+        if not self._is_logged:
+            return
         clock = time.monotonic()
         with self._lock:
             if not self._logged:

@@ -20,8 +20,12 @@ from orchestrator_core.state.database import Database
 _log = structlog.get_logger(__name__)
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, *, logs_failures: bool = True) -> Database:
     """Return the database in the settings' ``[state]``.
+
+    Args:
+        settings: The settings.
+        logs_failures: Whether its failures are logged; a command prints the reason itself.
 
     Raises:
         SettingsError: The settings name no database, or it cannot be used.
@@ -32,7 +36,11 @@ def open_database(settings: Settings) -> Database:
             why = f"is missing, because no settings file is named; use --config or {FILE_VARIABLE}"
         raise settings_error([(("state",), why)], settings.file, settings.origins)
     try:
-        return Database(settings.state.url.reveal(), base_directory(settings.file))
+        return Database(
+            settings.state.url.reveal(),
+            base_directory(settings.file),
+            logs_failures=logs_failures,
+        )
     except (SettingsError, ValueError) as error:
         fault = (("state", "url"), str(error))
         raise settings_error([fault], settings.file, settings.origins) from None

@@ -11,7 +11,7 @@ from orchestrator_core.resources import core_version
 from orchestrator_core.state.sqlite_file import DAMAGED
 from orchestrator_core.state.tables import installation
 
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 """The schema that this code was written for: the number of the newest migration."""
 
 OLDEST: Final = 4

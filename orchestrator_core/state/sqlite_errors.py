@@ -46,7 +46,7 @@ def explain(file: Path, cause: Exception) -> str:
     if isinstance(cause, LockTimeoutError):
         return f"{file} {_LOCKED}"
     try:
-        sqlite_file.check(file)
+        sqlite_file.check(file, reads=False)
     except SettingsError as error:
         return error.message
     original = cause.orig if isinstance(cause, DBAPIError) else cause

@@ -25,8 +25,15 @@ DAMAGED: Final = (
 """The advice for a damaged file."""
 
 
-def check(file: Path) -> None:
+def check(file: Path, *, reads: bool = True) -> None:
     """Check that a file is an SQLite database that this process may write, or can become one.
+
+    Args:
+        file: The file.
+        reads: Whether to read its header. Never do that in a process with connections to it:
+            closing the file releases all locks of the process on it (POSIX), SQLite's too. Another
+            process that closes its connection then deletes the log, and later commits are lost.
+            https://www.sqlite.org/howtocorrupt.html, "POSIX advisory locks canceled"
 
     Raises:
         SettingsError: The file is something else or cannot be used; the message has the path, the
@@ -50,7 +57,7 @@ def check(file: Path) -> None:
         raise SettingsError(f"{file} is a folder; name a file in it: {file / 'orchestrator.db'}")
     if not stat.S_ISREG(mode):
         raise SettingsError(f"{file} is not a regular file; name another one")
-    header = _check_content(file)
+    header = _check_content(file) if reads else b""
     _check_writable(file)
     if header and not _is_sound(header):
         raise SettingsError(f"{file} is damaged at its beginning: {DAMAGED}")

@@ -353,3 +353,17 @@ clock_anchors = Table(
 ``machine`` is one boot of one machine. ``since`` is the uptime at which its readings began; after
 that, each reading was compared with the one before.
 """
+
+last_backup = Table(
+    "last_backup",
+    metadata,
+    Column("singleton", Integer, primary_key=True),
+    Column("made_at", Double, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    CheckConstraint("singleton = 1", name="one_row"),
+)
+"""At most one row: the last backup of this database, its file and the machine that made it.
+
+Added by schema 5; a database of schema 4 lacks the table.
+"""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import commands
+from tests.cli.installed import Installation
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -24,3 +25,14 @@ def run(clean_environment: dict[str, str], tmp_path: Path) -> Run:
         return commands.run(*arguments, environment=variables, cwd=tmp_path, typed=typed)
 
     return command
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    one = Installation(tmp_path_factory.mktemp("doctor"))
+    try:
+        one.server.wait_for_log("durable worker ready")
+        one.server.wait_for_log("ASGI server listening")
+        yield one
+    finally:
+        one.server.stop()

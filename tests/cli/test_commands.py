@@ -129,11 +129,18 @@ def test_init_where_a_file_stands_in_the_way(run: Run, tmp_path: Path) -> None:
     assert "taken" in said.stderr
 
 
-@pytest.mark.parametrize("address", ["here", "127.0.0.1:70000", "127.0.0.1:1\n"])
-def test_serve_refuses_an_address_that_is_none(run: Run, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("here", "HOST:PORT"),
+        ("127.0.0.1:70000", "a port is a number from 1 to 65535"),
+        ("127.0.0.1:1\n", "HOST:PORT"),
+    ],
+)
+def test_serve_refuses_an_address_that_is_none(run: Run, address: str, why: str) -> None:
     said = run("serve", "--bind", address)
     assert said.returncode == 2
-    assert "HOST:PORT" in said.stderr
+    assert why in said.stderr
 
 
 STATE = '[state]\nurl = "sqlite:///state.db"\n'
@@ -155,7 +162,7 @@ def test_check_connect_tries_the_database_too(
     run: Run, tmp_path: Path, state: str, outcome: str, status: int
 ) -> None:
     said = run("check", "--connect", "--config", config(tmp_path, f"{state}{CLOUD}"))
-    (row,) = (line for line in said.stdout.splitlines() if "[state]" in line)
+    (row,) = (line for line in said.stdout.splitlines() if "│ [state]" in line)
     assert (said.returncode, outcome in row) == (status, True)
     assert "hunter2" not in said.stdout + said.stderr
     assert not (tmp_path / "state.db").exists()
@@ -173,5 +180,9 @@ def test_check_shows_the_default_backend_of_a_server_with_a_database(
 def test_check_says_that_a_backend_lacks_the_database(run: Run, tmp_path: Path) -> None:
     toml = f"{CLOUD}assignment = 'given'\n[assignments.given]\nbackend = 'given'\n"
     said = run("check", "--config", config(tmp_path, toml))
-    (row,) = (line for line in said.stdout.splitlines() if "given" in line)
+    (row,) = (line for line in said.stdout.splitlines() if "│ given" in line)
     assert "needs a database; this server has no [state]" in row
+    assert said.stderr.endswith(
+        "warning: [assignments.given] needs a database; this server has no [state]; add to the "
+        'settings: [state] url = "sqlite:///var/orchestrator.db"\n'
+    )

@@ -64,7 +64,8 @@ MISTAKES: Final = {
     "typing mistakes on all levels": (
         'defualt_cloud = "a"\n[sever]\n[server]\nbidn = "x"\n[clouds.a]\ndrivr = "dummy"\n',
         (
-            "orchestrator: {file}: [clouds.a] driver: missing\n"
+            'orchestrator: {file}: [clouds.a] driver: missing; name a plugin that "orchestrator '
+            'plugins" lists, as in driver = "libcloud"\n'
             '{file}: [clouds.a] drivr: unknown key; did you mean "driver"?\n'
             '{file}: defualt_cloud: unknown key; did you mean "default_cloud"?\n'
             '{file}: [server] bidn: unknown key; did you mean "bind"?\n'
@@ -81,12 +82,13 @@ MISTAKES: Final = {
         (
             'orchestrator: {file}: [clouds.a] stor: unknown key; did you mean "store"?\n'
             "{file}: [clouds.a] threads: must be a whole number from 1 to 256\n"
-            "{file}: [clouds.b.deadlines] list_nodes: must be greater than 0 and less than or "
-            "equal to 86400\n"
+            "{file}: [clouds.b.deadlines] list_nodes: must be a number of seconds, more than 0 and "
+            "at most 86400\n"
             '{file}: [clouds.b.faults] eror_rate: unknown key; did you mean "error_rate"?\n'
             "{file}: [clouds.b.faults] error_rate: must be greater than or equal to 0 and less "
             "than or equal to 1\n"
-            "{file}: [clouds.c] driver: missing\n"
+            '{file}: [clouds.c] driver: missing; name a plugin that "orchestrator plugins" lists, '
+            'as in driver = "libcloud"\n'
             '{file}: [clouds.c] drivr: unknown key; did you mean "driver"?\n'
             '{file}: defualt_cloud: unknown key; did you mean "default_cloud"?\n'
             '{file}: [server] bidn: unknown key; did you mean "bind"?\n'
@@ -95,6 +97,37 @@ MISTAKES: Final = {
     "a number that is a word": (
         '[server]\nworkers = "many"\n',
         "orchestrator: {file}: [server] workers: must be a whole number from 1 to 1024",
+    ),
+    "a top-level key below a section": (
+        f'{CLOUD}default_cloud = "a"\n[server]\ndefault_cloud = "a"\n',
+        (
+            "orchestrator: {file}: [clouds.a] default_cloud: unknown key here; default_cloud "
+            "stands at the top of the file, above the first [section]\n"
+            "{file}: [server] default_cloud: unknown key here; default_cloud stands at the top"
+        ),
+    ),
+    "words in the place of true and of seconds": (
+        '[state]\nurl = "sqlite:///x.db"\nworker = "yes"\nretention = "a week"\n',
+        (
+            "orchestrator: {file}: [state] retention: must be a number of seconds, at least 0\n"
+            "{file}: [state] worker: must be true or false, without quotes\n"
+        ),
+    ),
+    "a backend without its section": (
+        f'{CLOUD}assignment = "cistren"\n[assignments.cistern]\nbackend = "given"\n',
+        (
+            "orchestrator: {file}: [clouds.a] assignment: there is no [assignments.cistren]; did "
+            'you mean "cistern"? (configured: cistern)\n'
+        ),
+    ),
+    "sections without what they need": (
+        '[state]\n[server.tls]\nkey = "x"\n',
+        (
+            "orchestrator: {file}: [server.tls] certificate: missing; [server.tls] needs both "
+            "certificate and key\n"
+            '{file}: [state] url: missing; for one machine, add url = "sqlite:///var/'
+            'orchestrator.db"\n'
+        ),
     ),
     "a default cloud that does not exist": (
         f'default_cloud = "b"\n{CLOUD}',
@@ -173,7 +206,18 @@ MISTAKES: Final = {
     ),
     "metrics on a Unix socket": (
         f'{LOCAL}[metrics]\nbind = "unix:metrics.sock"\n',
-        'orchestrator: {file}: [metrics] bind: must be "HOST:PORT"',
+        (
+            'orchestrator: {file}: [metrics] bind: must be "HOST:PORT"; a Unix socket cannot be '
+            "used here"
+        ),
+    ),
+    "ports above the last": (
+        '[server]\nbind = "127.0.0.1:70000"\n[metrics]\nbind = "127.0.0.1:94640"\n',
+        (
+            "orchestrator: {file}: [metrics] bind: a port is a number from 1 to 65535, or 0 for "
+            "any free one\n"
+            "{file}: [server] bind: a port is a number from 1 to 65535, or 0 for any free one\n"
+        ),
     ),
     "a socket in a missing folder": (
         '[server]\nbind = "unix:{folder}/run/socket"\n',
@@ -186,9 +230,28 @@ MISTAKES: Final = {
     "a certificate that is missing": (
         f'{LOCAL}[server.tls]\ncertificate = "tls.pem"\nkey = "tls.key"\n',
         (
-            "orchestrator: [server.tls] {folder}/tls.pem cannot be read: there is no "
-            "{folder}/tls.pem; "
-            "create it, or correct the path"
+            "orchestrator: {file}: [server.tls] certificate: {folder}/tls.pem cannot be read: "
+            "there is no {folder}/tls.pem; create it, or correct the path\n"
+            "{file}: [server.tls] key: {folder}/tls.key cannot be read: there is no "
+            "{folder}/tls.key; create it, or correct the path\n"
+        ),
+    ),
+    "an empty certificate and a key that is missing": (
+        f'{LOCAL}[server.tls]\ncertificate = "empty"\nkey = "tls.key"\n',
+        (
+            "orchestrator: {file}: [server.tls] certificate: {folder}/empty is empty; it must "
+            'hold the certificate in PEM format ("-----BEGIN CERTIFICATE-----")\n'
+            "{file}: [server.tls] key: {folder}/tls.key cannot be read: there is no "
+            "{folder}/tls.key; create it, or correct the path\n"
+        ),
+    ),
+    "the certificate in the place of its key": (
+        f'{LOCAL}[server.tls]\ncertificate = "strong"\nkey = "strong"\n',
+        (
+            "orchestrator: {file}: [server.tls] certificate: {folder}/strong holds no certificate "
+            'in PEM format ("-----BEGIN CERTIFICATE-----")\n'
+            "{file}: [server.tls] key: {folder}/strong holds no private key in PEM format "
+            '("-----BEGIN PRIVATE KEY-----")\n'
         ),
     ),
     "a database of another kind": (
@@ -274,6 +337,7 @@ def a_database(file: Path, found: int) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "weak").write_text("password")
+    (tmp_path / "empty").touch()
     (tmp_path / "strong").write_text("kept-for-this-test-0123456789")
     closed = tmp_path / "closed"
     closed.mkdir()

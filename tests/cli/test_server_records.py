@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.server
 import json
+import shutil
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -24,6 +27,9 @@ from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
 from tests.cli.examined import NOTHING, names, running, state, subject_of
+from tests.conftest import OPS_TOKEN
+
+SLEEP: Final = shutil.which("sleep") or "sleep"
 
 
 def test_settings_from_variables_that_are_not_set_here() -> None:
@@ -33,6 +39,55 @@ def test_settings_from_variables_that_are_not_set_here() -> None:
     found = list(server.examine(Subject(None, Settings(), (one,))))
     assert names(found) == ["environment_differs warning"]
     assert "ORCHESTRATOR__SERVER__KEEPALIVE" in found[0].detail
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., int]]:
+    """Return a function that starts a process with an environment; it returns the pid."""
+    with ExitStack() as stack:
+
+        def start(**variables: str) -> int:
+            process = stack.enter_context(subprocess.Popen([SLEEP, "60"], env=variables))
+            stack.callback(process.terminate)
+            return process.pid
+
+        yield start
+
+
+KEEPALIVE: Final = "ORCHESTRATOR__SERVER__KEEPALIVE"
+
+
+def test_variables_that_differ_need_a_restart(
+    started: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEEPALIVE, "6")
+    here, there = (load_settings(None, {KEEPALIVE: value}) for value in ("6", "9"))
+    one = running(there, origins={"server.keepalive": KEEPALIVE}, pid=started(**{KEEPALIVE: "9"}))
+    without = running(Settings(), pid=started())
+    for server_ in (one, without):
+        (found,) = server.examine(Subject(None, here, (server_,)))
+        assert found.name == "environment_differs"
+        assert f"with other values of {KEEPALIVE}, or without them" in found.detail
+        assert "restart it: systemctl restart orchestrator" in found.remedy
+        assert "kill -HUP" not in found.remedy
+    loaded_before = running(there, pid=started(**{KEEPALIVE: "6"}))
+    (found,) = server.examine(Subject(None, here, (loaded_before,)))
+    assert (found.name, found.remedy) == ("reload_outstanding", f"kill -HUP {loaded_before.pid}")
+
+
+def test_a_token_in_a_variable_that_differs_needs_a_restart(
+    started: Callable[..., int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "orchestrator.toml"
+    file.write_text('[auth]\nmode = "token"\ntokens = {ops = "env:OPS"}\n')
+    monkeypatch.setenv("OPS", OPS_TOKEN[::-1])
+    there = load_settings(file)
+    monkeypatch.setenv("OPS", OPS_TOKEN)
+    (found,) = server.examine(
+        Subject(file, load_settings(file), (running(there, pid=started(OPS=OPS_TOKEN[::-1])),))
+    )
+    assert (found.name, "auth.tokens.ops" in found.detail) == ("environment_differs", True)
+    assert OPS_TOKEN not in str(found)
 
 
 def test_the_worker_that_serve_was_told_to_leave_out_is_no_difference() -> None:

@@ -124,8 +124,7 @@ def test_a_damaged_database_is_told_without_a_traceback(
     said = run(*command, ORCHESTRATOR_CONFIG=config)
     assert (said.returncode, said.stdout) == (1, "")
     assert "Traceback" not in said.stderr
-    logged, told = said.stderr.splitlines()
-    assert "database disk image is malformed" in logged
+    (told,) = said.stderr.splitlines()
     assert told.startswith(f"orchestrator: {file} is damaged: stop the servers, ")
 
 
@@ -175,5 +174,5 @@ def test_a_file_that_cannot_grow_is_told_in_one_sentence(
     )
     assert said.returncode == 1
     assert "Traceback" not in said.stderr
-    told = said.stderr.splitlines()[-1]
+    (told,) = said.stderr.splitlines()
     assert told.startswith(f"orchestrator: {file} cannot be read or written: check the free space")

@@ -29,6 +29,7 @@ from tests.wheels import make_venv, without_the_network
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 CONTAINERFILE: Final = DEPLOY / "container" / "Containerfile"
+PAGE: Final = DEPLOY.parent / "docs" / "howto" / "deploy-container.md"
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((DEPLOY / "container" / "compose.yaml").read_text())
 MANIFESTS: Final = list(
     yaml.safe_load_all((DEPLOY / "kubernetes" / "orchestrator.yaml").read_text())
@@ -105,6 +106,29 @@ def test_the_services_serve_with_variables_alone(services: dict[str, Server]) ->
         assert done["state"] == "succeeded"
         nodes = http.get("/api/v1/nodes").json()["nodes"]
     assert done["node"] in [node["id"] for node in nodes]
+
+
+def test_the_page_names_what_the_files_have() -> None:
+    deployments = {
+        one["metadata"]["name"]: [
+            container["name"] for container in one["spec"]["template"]["spec"]["containers"]
+        ]
+        for one in MANIFESTS
+        if one["kind"] == "Deployment"
+    }
+    page = PAGE.read_text()
+    changed = re.findall(r"kubectl set image deployment/(\S+) (\w+)=", page)
+    assert {name: [container] for name, container in changed} == deployments
+    assert set(re.findall(r"deployment/([\w-]+)", page)) == set(deployments)
+    # Only the new version knows the new schema.
+    commands_ = re.findall(r"^kubectl (set image \S+|exec \S+)", page, re.MULTILINE)
+    assert commands_ == [
+        "set image deployment/orchestrator-worker",
+        "exec deployment/orchestrator-worker",
+        "set image deployment/orchestrator",
+    ]
+    (service,) = re.findall(r"podman compose run --rm (\w+) db upgrade", page)
+    assert service in COMPOSE["services"]
 
 
 @pytest.mark.parametrize(

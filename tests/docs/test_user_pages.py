@@ -44,6 +44,7 @@ OTHERS = {
         "openstack",
         "ssh-keygen",
         "createdb",
+        "runuser",
         "touch",
         "printf",
         "until",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +29,7 @@ from tests.commands import environment_without_ours
 from tests.compliant_clients import Tally
 from tests.conftest import Server, serve_command
 from tests.databases import postgres_server
+from tests.disks import disk, full
 from tests.nginx import nginx
 from tests.pooler import Pooler, free_port, pooler
 from tests.state.failing_postgres import Cluster
@@ -115,32 +115,6 @@ def balanced(folder: Path, machines: list[Machine]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-@contextmanager
-def disk(folder: Path, size: str = "24m") -> Iterator[Path]:
-    """Mount a disk of this size; without the right to do so, use the folder itself."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    is_mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
-    try:
-        yield folder
-    finally:
-        if is_mounted:
-            subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@contextmanager
-def full(folder: Path) -> Iterator[None]:
-    """Fill a disk until the block ends."""
-    file = folder / "filler"
-    with file.open("wb", buffering=0) as stream, suppress(OSError):
-        while os.path.ismount(folder):
-            stream.write(bytes(4096))
-    try:
-        yield
-    finally:
-        file.unlink()
-
-
 def maintain(tmp_path: Path, way: str, reloads: int, seconds: float) -> None:
     """Do everything once, with some seconds of load between the steps."""
     windows, tally = Windows(), Tally()
@@ -192,8 +166,8 @@ def maintain(tmp_path: Path, way: str, reloads: int, seconds: float) -> None:
                 )
                 assert not (name in ALWAYS_SEEN and os.path.ismount(data)) or told[1], name
             wait_until(lambda: all(_serves(one) for one in machines), GRACE)
-        settle(cluster, machines[0].server, tally)
-        _check_metrics(machines)
+        settle(cluster.url(), machines[0].server, tally)
+        check_metrics(machines)
         logs = "".join(one.logs() for one in machines)
     sys.stdout.write(f"{tally}\n")
     assert tally.failures == [], "\n".join(tally.failures[:20])
@@ -263,7 +237,7 @@ def _serves(machine: Machine) -> bool:
     return loopback.get(f"{machine.server.url}/api/v2/operations?limit=1").status_code == 200
 
 
-def _check_metrics(machines: list[Machine]) -> None:
+def check_metrics(machines: list[Machine]) -> None:
     """Check that each server counts each request from now on."""
     for machine in machines:
         before = machine.requests_counted()

@@ -71,7 +71,7 @@ def test_a_certificate_that_cannot_be_used_is_refused_and_a_worker_needs_no_file
     (tmp_path / "server.key").write_text("no key")
     (tmp_path / "server.pem").unlink()
     reload(server, tmp_path, TLS)
-    server.wait_for_log(r"\[server.tls\] \S+server.pem cannot be read")
+    server.wait_for_log(r"\[server.tls\] certificate: \S+server.pem cannot be read")
     os.kill(server.workers()[0], signal.SIGKILL)
     server.wait_for_log("ASGI server listening", count=2)
     assert shown(server, authority) == first
@@ -82,7 +82,8 @@ def test_a_wrong_certificate_stops_the_start(serve: Any, tmp_path: Path) -> None
         (tmp_path / name).write_text("nothing")
     server = serve(TLS, up=False)
     assert server.process.wait(20) == 1
-    assert "are not a PEM certificate with its key" in server.log()
+    assert f"[server.tls] certificate: {tmp_path}/server.pem holds no cert" in server.log()
+    assert f"[server.tls] key: {tmp_path}/server.key holds no private key" in server.log()
     assert "Traceback" not in server.log()
 
 

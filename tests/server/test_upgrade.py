@@ -62,11 +62,12 @@ def checkout(version: str, folder: Path) -> str:
     return os.pathsep.join([*map(str, paths), os.environ.get("PYTHONPATH", "")])
 
 
+@pytest.mark.parametrize("system", ["postgres", pytest.param("sqlite", marks=pytest.mark.soak)])
 def test_an_upgrade_from_the_last_release_fails_no_request(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, request: pytest.FixtureRequest, system: str
 ) -> None:
     version, old = released(), tmp_path / "old"
-    make: MakeUrl = request.getfixturevalue("postgres")  # only if the test is not skipped
+    make: MakeUrl = request.getfixturevalue(system)  # only if the test is not skipped
     database_url = make()
     old.mkdir()
     variables = {"PYTHONPATH": checkout(version, old)}

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from marshmallow.fields import Dict, Nested
 
 from orchestrator_core.errors import SettingsError
+from orchestrator_core.settings.faults import ABOVE
 from orchestrator_core.settings.load import load_settings
+from orchestrator_core.settings.schema import SettingsSchema
 
+PORTS = "a port is a number from 1 to 65535, or 0 for any free one"
 CLOUD = '[clouds.a]\ndriver = "dummy"\n'
 
 
@@ -33,11 +37,18 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ),
         ('[server]\nbind = "here"', 'FILE: [server] bind: must be "HOST:PORT" or "unix:PATH"'),
         ('[server]\nbind = "127.0.0.1:5050 "', 'bind: must be "HOST:PORT" or "unix:PATH"'),
-        ('[server]\nbind = "127.0.0.1:65536"', 'bind: must be "HOST:PORT" or "unix:PATH"'),
+        ('[server]\nbind = "127.0.0.1:65536"', f"FILE: [server] bind: {PORTS}"),
+        (f'[server]\nbind = "127.0.0.1:{"9" * 5000}"', f"FILE: [server] bind: {PORTS}"),
+        ('[server]\nbind = "127.0.0.1:\u0661\u0662"', 'bind: must be "HOST:PORT" or "unix:PATH"'),
+        ('[metrics]\nbind = "127.0.0.1:65536"', f"FILE: [metrics] bind: {PORTS}"),
+        ('[metrics]\nbind = "9464"', 'FILE: [metrics] bind: must be "HOST:PORT"'),
         ("clouds.a = 1", "FILE: [clouds] a: invalid input type"),
         ("a = " + "[" * 3000, "FILE: is nested too deeply"),
         ('[auth.tokens]\n" " = "env:X"', "a caller's name is a printable text"),
-        ("[server]\nbody_timeout = 0", "FILE: [server] body_timeout: must be greater than 0"),
+        (
+            "[server]\nbody_timeout = 0",
+            "FILE: [server] body_timeout: must be a number of seconds, more than 0",
+        ),
         (
             '[server]\nlog_format = "jsn"',
             'FILE: [server] log_format: "jsn" must be one of: console, json; did you mean "json"?',
@@ -53,14 +64,17 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
         ),
         ('[auth]\nmode = "token"', 'FILE: [auth] tokens: mode "token" needs at least one'),
         ("[clouds.a]\ndriver = 1", "FILE: [clouds.a] driver: not a valid string"),
-        ("[clouds.a]", "FILE: [clouds.a] driver: missing"),
+        ("[clouds.a]", "FILE: [clouds.a] driver: missing; name a plugin that"),
         (
             '[clouds.a]\ndrvier = "dummy"',
             'FILE: [clouds.a] drvier: unknown key; did you mean "driver"?',
         ),
         (f"{CLOUD}threads = 0", "FILE: [clouds.a] threads: must be a whole number from 1 to 256"),
         (f"{CLOUD}deadlines = {{start = 1}}", 'did you mean "start_vm"?'),
-        (f"{CLOUD}deadlines = {{start_vm = -1}}", "start_vm: must be greater than 0"),
+        (
+            f"{CLOUD}deadlines = {{start_vm = -1}}",
+            "start_vm: must be a number of seconds, more than 0 and at most 86400",
+        ),
         ('[clouds.default]\ndriver = "dummy"', "is reserved for the default cloud"),
         ('[clouds."a/b"]\ndriver = "dummy"', "FILE: [clouds] a/b: a name has 1 to 64 of"),
         ('[clouds.".."]\ndriver = "dummy"', "a name has 1 to 64 of"),
@@ -135,3 +149,8 @@ def test_a_fault_from_the_environment_names_the_variable(tmp_path: Path) -> None
     assert said == (
         'environment variable ORCHESTRATOR__SERVER__BIND: must be "HOST:PORT" or "unix:PATH"'
     )
+
+
+def test_the_keys_above_all_sections_are_known() -> None:
+    fields_ = SettingsSchema().fields
+    assert {key for key, one in fields_.items() if not isinstance(one, Dict | Nested)} == ABOVE

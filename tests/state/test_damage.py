@@ -6,12 +6,13 @@ import asyncio
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 import pytest
+import structlog
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
@@ -49,6 +50,13 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with sqlite3.connect(folder / "state.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def restore_logging() -> Iterator[None]:
+    """Undo what the commands that run in this process configure for its log lines."""
+    yield
+    structlog.reset_defaults()
 
 
 def flip(data: bytearray, chance: random.Random) -> None:

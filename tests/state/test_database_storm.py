@@ -89,7 +89,7 @@ def run_storm(
             done = _do(failures, storm, windows, luck, wanted, seconds)
             with windows.opened(0.0):
                 wait_until(lambda: _works(server), SILENCE + 30)
-        settle(cluster, server, tally)
+        settle(cluster.url(), server, tally)
         figures = check_healthy(server, fds)
     sys.stdout.write(f"\n{way}: {done} failures, {storm.kills} kills, {storm.signals} signals; ")
     sys.stdout.write(f"{tally}\n{figures}\n")
@@ -160,9 +160,9 @@ def _works(server: Server) -> bool:
         api.http.close()
 
 
-def settle(cluster: Cluster, server: Server, tally: Tally) -> None:
+def settle(url: str, server: Server, tally: Tally) -> None:
     """Check that every operation has ended and that rows, cloud and clients agree."""
-    database = Database(cluster.url(), Path())
+    database = Database(url, Path())
     try:
         open_ones = select(func.count()).where(operations.c.finished_at.is_(None))
         took = wait_until(

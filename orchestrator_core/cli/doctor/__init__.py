@@ -36,7 +36,7 @@ from orchestrator_core.redaction import redact
 EXAMINATIONS: Final = (
     Examination("server", "answers of the server; its settings against the file", server.examine),
     Examination("clouds", "clouds, assignment backends, circuits, lost threads", clouds.examine),
-    Examination("database", "connection, schema, size, unused space, old rows", database.examine),
+    Examination("database", "connection, schema, space, old rows, last backup", database.examine),
     Examination("worker", "durable worker, waiting work, decisions, orphans", worker.examine),
     Examination("clock", "clocks of this machine, the database and heartbeats", clock.examine),
     Examination("permissions", "files, folders and the socket", permissions.examine),

@@ -6,9 +6,11 @@ import http.client
 import json
 import socket
 import ssl
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from orchestrator_core.cli.doctor.addresses import NamedServer
 from orchestrator_core.server.holder import Holder, holder_of
 
 _SECONDS: Final = 5.0
@@ -50,6 +52,27 @@ def get_json(address: str, path: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ValueError("the answer is no object")  # noqa: TRY004 - it is a wrong value
     return body
+
+
+def clock_of(server: NamedServer) -> float | None:
+    """Return the time that an HTTP server's clock shows, in seconds since 1970; None without one.
+
+    The request has no credentials, so any status will do. The time has no fractions (RFC 9110,
+    5.6.7).
+
+    Raises:
+        OSError, HTTPException: There was no answer.
+    """
+    connection = _connection(f"{server.scheme}://{server.netloc}")
+    try:
+        connection.request("HEAD", "/")
+        told = connection.getresponse().getheader("Date", "")
+    finally:
+        connection.close()
+    try:
+        return parsedate_to_datetime(told).timestamp()
+    except ValueError:
+        return None
 
 
 def served_certificate(address: str) -> bytes | None:

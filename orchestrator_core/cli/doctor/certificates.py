@@ -7,16 +7,17 @@ import json
 import re
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from orchestrator_core.cli.doctor.addresses import named_servers, tables
 from orchestrator_core.cli.doctor.ask import certificate_of, served_certificate, unverified
 from orchestrator_core.cli.doctor.findings import Finding, duration, problem, warning
 from orchestrator_core.cli.doctor.run import Task
@@ -131,8 +132,10 @@ def ends(what: str, found: Validity, now: datetime, remedy: str) -> Iterator[Fin
 def _remote(subject: Subject) -> Iterator[tuple[str, bytes]]:
     """Yield the certificates of the database and of the clouds' URLs, as far as they answer."""
     tasks = []
-    for what, host, port in _https(subject.settings):
-        tasks.append((what, Task(lambda host=host, port=port: certificate_of(host, port))))  # type: ignore[misc]
+    for one in named_servers(subject.settings):
+        if one.scheme == "https":
+            task = Task(partial(certificate_of, one.host, one.port))
+            tasks.append((f"The certificate of {one}", task))
     database = subject.database
     if database is not None and not database.is_sqlite:
         url = database.url
@@ -142,21 +145,6 @@ def _remote(subject: Subject) -> Iterator[tuple[str, bytes]]:
             der = task.result(_SECONDS)
             if der is not None:
                 yield what, der
-
-
-def _https(settings: Settings) -> Iterator[tuple[str, str, int]]:
-    """Yield the HTTPS servers that the parts of plugins name, each once."""
-    seen = set()
-    for name, plugin in _tables(settings):
-        for _, text in texts(plugin):
-            if not text.startswith("https://"):
-                continue
-            with suppress(ValueError):
-                parts = urlsplit(text)
-                host, port = parts.hostname or "", parts.port or 443
-                if host and (host, port) not in seen:
-                    seen.add((host, port))
-                    yield f"The certificate of {host}:{port} ({name})", host, port
 
 
 def _of_postgresql(url: URL) -> bytes | None:
@@ -176,20 +164,13 @@ def tokens(settings: Settings, now: datetime) -> Iterator[Finding]:
     """Yield the tokens in the parts of plugins that say themselves when they end."""
     base = BASE_DIRECTORY.set(base_directory(settings.file))
     try:
-        for name, plugin in _tables(settings):
+        for name, plugin in tables(settings):
             for key, text in texts(plugin):
                 with suppress(ValueError):
                     value = Secret(text).reveal() if is_reference(text) else text
                     yield from _token(f"[{name}] {key}", value, now)
     finally:
         BASE_DIRECTORY.reset(base)
-
-
-def _tables(settings: Settings) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the part of each plugin, with the name of its section."""
-    for kind in ("clouds", "assignments", "extensions"):
-        for section in getattr(settings, kind).values():
-            yield f"{kind}.{section.name}", section.plugin
 
 
 def _token(key: str, value: str, now: datetime) -> Iterator[Finding]:
@@ -205,7 +186,7 @@ def _token(key: str, value: str, now: datetime) -> Iterator[Finding]:
         detail,
         "The requests of this plugin are refused after that.",
         "Put a new token into the file or variable that the key names; a file is read again by "
-        "itself",
+        "itself, and a new value of a variable needs a restart",
     )
 
 

@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from orchestrator_core.cli import remedies
 from orchestrator_core.cli.doctor.ask import get_json
-from orchestrator_core.cli.doctor.findings import Finding, number, problem, warning
+from orchestrator_core.cli.doctor.findings import (
+    Finding,
+    capitalized,
+    number,
+    problem,
+    warning,
+)
 from orchestrator_core.cli.doctor.servers import RunningServer
 from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.cli.reach import reach_plugins
@@ -33,7 +40,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
                     "destroys_nothing",
                     f"Cloud {cloud.name} {why}.",
                     "Its VMs run, and cost, until a person destroys them.",
-                    'Add to the settings: [state] url = "sqlite:///var/orchestrator.db"',
+                    capitalized(remedies.STATE),
                 )
     for server in subject.servers:
         yield from _of_server(server)
@@ -49,7 +56,8 @@ def _unreachable(subject: Subject) -> Iterator[Finding]:
                 "unreachable",
                 f"{kind} {one.name} (plugin {one.plugin}) cannot be used: {one.outcome}.",
                 "Requests to it fail; the other clouds are served.",
-                f"Follow the reason, then look again: orchestrator check --connect{subject.config}",
+                f"{capitalized(one.remedy)}; then look again: orchestrator check "
+                f"--connect{subject.config}",
             )
 
 

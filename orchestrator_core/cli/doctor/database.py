@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from orchestrator_core.cli.doctor.findings import Finding, duration, problem, size, warning
+from orchestrator_core.cli.doctor.findings import (
+    Finding,
+    capitalized,
+    duration,
+    problem,
+    size,
+    warning,
+)
 from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.cli.reach import reach_database
 from orchestrator_core.settings.model import StateSettings
@@ -13,6 +20,7 @@ from orchestrator_core.settings.model import StateSettings
 if TYPE_CHECKING:
     from orchestrator_core.broker.backlog import Backlog
     from orchestrator_core.state.database import Database
+    from orchestrator_core.state.last_backup import Backups
     from orchestrator_core.state.storage import Storage
 
 _UNUSED: Final = 8 * 2**20
@@ -24,6 +32,10 @@ _DEAD: Final = 10_000
 
 _LATE: Final = 86_400.0
 """Seconds after the retention within which the durable worker may delete many old rows."""
+
+_OLD_BACKUP: Final = 7 * 86_400.0
+_NEW: Final = 86_400.0
+"""Seconds for which a new database may be without a backup."""
 
 PATIENCE: Final = 3600.0
 """Seconds for which a VM may be in between."""
@@ -37,7 +49,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
         yield _unusable(subject, subject.database)
         return
     from orchestrator_core.broker import backlog  # noqa: PLC0415 - needs SQLAlchemy
-    from orchestrator_core.state import schema, storage  # noqa: PLC0415
+    from orchestrator_core.state import last_backup, schema, storage  # noqa: PLC0415
 
     database, state = subject.database, subject.settings.state
     assert state is not None
@@ -50,6 +62,9 @@ def examine(subject: Subject) -> Iterator[Finding]:
             f"orchestrator db upgrade{subject.config}",
         )
     yield from bloat(database.read_now(storage.read), database.shown)
+    known = database.read_now(last_backup.read)
+    if known is not None:
+        yield from backups(known, subject.config)
     yield from old_rows(
         database.read_now(
             lambda c: backlog.read(c, state.process_timeout, state.retention, PATIENCE)
@@ -60,11 +75,12 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 def _unusable(subject: Subject, database: Database) -> Finding:
     attempt = reach_database(subject.settings, database, connect=True)
+    remedy = attempt.remedy or "do what this message says"
     return problem(
         "database_unusable",
         f"The database cannot be used: {attempt.outcome}.",
         "Every change of a VM is refused, and no lease expires.",
-        f"Follow the reason, then look again: orchestrator check --connect{subject.config}",
+        f"{capitalized(remedy)}, until this succeeds: orchestrator check --connect{subject.config}",
     )
 
 
@@ -99,6 +115,35 @@ def bloat(found: Storage, shown: str) -> Iterator[Finding]:
                 f"psql: VACUUM (ANALYZE) {table}; and look for old transactions in "
                 "pg_stat_activity",
             )
+
+
+def backups(found: Backups, config: str) -> Iterator[Finding]:
+    """Yield a finding if the last backup is old, or if there is none.
+
+    Args:
+        found: the backups that the database knows of.
+        config: the option of commands that names the settings file.
+    """
+    if found.archived is not None and found.archived < _OLD_BACKUP:
+        return  # physical backups and their log, of which this program does not learn
+    if found.age is None:
+        if found.database_age < _NEW:
+            return
+        detail = (
+            "The database was never backed up by this program, in the "
+            f"{duration(found.database_age)} since it was made."
+        )
+    elif found.age < _OLD_BACKUP:
+        return
+    else:
+        detail = f"The last backup is {duration(found.age)} old: {found.target} on {found.host}."
+    yield warning(
+        "backup_old",
+        detail,
+        "If the disk is lost, so is the record of who holds which VM since then.",
+        f"Each day, for example by cron: orchestrator db backup{config} FILE; copy FILE to another "
+        "machine. If your platform makes the backups, no step is needed",
+    )
 
 
 def old_rows(found: Backlog, state: StateSettings) -> Iterator[Finding]:

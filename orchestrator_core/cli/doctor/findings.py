@@ -96,6 +96,11 @@ def number(count: int, one: str, many: str = "") -> str:
     return f"{count} {one}" if count == 1 else f"{count} {many or one + 's'}"
 
 
+def capitalized(text: str) -> str:
+    """Return a text that begins a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(names: Sequence[str], separator: str = ", ") -> str:
     """Return names for a sentence, only the first ones of many."""
     more = f"{separator}and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

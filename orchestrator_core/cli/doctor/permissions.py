@@ -11,7 +11,7 @@ from typing import Final
 from orchestrator_core.cli.doctor.findings import Finding, problem, warning
 from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.settings.model import Settings
-from orchestrator_core.settings.secrets import is_kept, open_files
+from orchestrator_core.settings.secrets import is_kept, open_files, secret_files
 
 _BUT_OWNER: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -25,6 +25,7 @@ def examine(subject: Subject) -> Iterator[Finding]:
     tls = subject.settings.server.tls
     if tls is not None and _mode(tls.key) & stat.S_IROTH:
         yield _readable("secret_readable", tls.key, "the server's key", "pretend to be the server")
+    yield from _folders(subject)
     if subject.database is not None and subject.database.is_sqlite:
         yield from _database(Path(subject.database.shown))
     for server in subject.servers:
@@ -36,6 +37,16 @@ def examine(subject: Subject) -> Iterator[Finding]:
                 f"chmod 700 {server.place}",
             )
     yield from _socket(subject.settings)
+
+
+def _folders(subject: Subject) -> Iterator[Finding]:
+    """Yield the folders of secrets in which every user may replace files."""
+    tls = subject.settings.server.tls
+    files = [*secret_files, *([] if tls is None else [tls.key, tls.certificate])]
+    known = None if subject.file is None else subject.file.parent  # a finding of its own
+    for folder in sorted({file.resolve().parent for file in files}):
+        if folder != known and _is_open_to_writers(folder):
+            yield _writable("secret_replaceable", folder, "replace the secrets in it by others")
 
 
 def _settings_file(file: Path, settings: Settings) -> Iterator[Finding]:

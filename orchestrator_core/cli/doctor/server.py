@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -18,11 +19,27 @@ from orchestrator_core.cli.doctor.findings import (
 from orchestrator_core.cli.doctor.servers import RunningServer
 from orchestrator_core.cli.doctor.subject import Subject
 from orchestrator_core.cli.lists import moment
-from orchestrator_core.running import fingerprints
+from orchestrator_core.running import fingerprints, variables
 from orchestrator_core.settings.model import Settings
+
+_ENVIRONMENT: Final = "set -a; . /etc/orchestrator/environment; set +a"
+"""The command that gives a shell the variables of a server under systemd."""
 
 _NO_WORKER: Final = "state.worker"
 """The key that ``serve --no-worker`` sets by itself."""
+
+
+_NOT_READY: Final = {
+    "server": "Wait until it has stopped, and start it: systemctl start orchestrator",
+    "database": "Mend what this tells of the database: orchestrator check --connect{config}",
+    "durable_worker": (
+        "Read the server's log for the end of its durable worker, or run one: orchestrator worker"
+        "{config}"
+    ),
+}
+"""The remedy for each check of ``/health`` that makes a server unready."""
+
+_OTHERWISE: Final = "Read the server's log for the reason"
 
 
 def examine(subject: Subject) -> Iterator[Finding]:
@@ -91,8 +108,8 @@ def _health(server: RunningServer, address: str, subject: Subject) -> Iterator[F
                 "not_ready",
                 f"{server.title} is not ready: {check['name']}: {check.get('reason')}.",
                 "A load balancer sends it no requests.",
-                "Follow the other findings, if there are any; then look again: "
-                f"curl -s {_url(address)}/health/ready",
+                f"{_NOT_READY.get(check['name'], _OTHERWISE).format(config=subject.config)}; then "
+                f"look again: curl -s {_url(address)}/health/ready",
             )
 
 
@@ -138,7 +155,9 @@ def _differences(server: RunningServer, settings: Settings) -> Iterator[Finding]
     keys = sorted(key for key in {*found, *server.settings} if _differs(key, found, server))
     here = {".".join(path) for path in settings.origins}
     foreign = [key for key in keys if key in server.origins and key not in here]
-    own = [key for key in keys if key not in foreign]
+    named = variables(settings)
+    fixed = [key for key in keys if key not in foreign and _is_fixed(named.get(key), server)]
+    own = [key for key in keys if key not in {*foreign, *fixed}]
     if own:
         yield warning(
             "reload_outstanding",
@@ -147,6 +166,8 @@ def _differences(server: RunningServer, settings: Settings) -> Iterator[Finding]
             f"It runs with the values of {moment(server.loaded_at)}.",
             server.reload,
         )
+    if fixed:
+        yield _fixed(server, fixed, sorted({named[key] for key in fixed}))
     foreign = [key for key in foreign if key != _NO_WORKER]
     if foreign:
         names = sorted({server.origins[key] for key in foreign})
@@ -155,9 +176,30 @@ def _differences(server: RunningServer, settings: Settings) -> Iterator[Finding]
             f"{server.title} has {listed(foreign)} from variables that are not set here: "
             f"{', '.join(names)}.",
             "The findings are about the values of the file, which this server does not use.",
-            "Run the doctor with the server's environment: "
-            "set -a; . /etc/orchestrator/environment; set +a",
+            f"Run the doctor with the server's environment: {_ENVIRONMENT}",
         )
+
+
+def _is_fixed(variable: str | None, server: RunningServer) -> bool:
+    """Return whether a value comes from a variable that the server has otherwise, or not at all.
+
+    The environment of a process stays what it was at its start, so no reload helps.
+    """
+    if variable is None:
+        return False
+    theirs = server.environment()
+    return theirs is None or theirs.get(variable) != os.environ.get(variable)
+
+
+def _fixed(server: RunningServer, keys: list[str], names: list[str]) -> Finding:
+    return warning(
+        "environment_differs",
+        f"{server.title} was started with other values of {listed(names)}, or without them, than "
+        f"are set here; they give {listed(keys)}.",
+        "A process keeps the environment of its start, so a reload does not change that.",
+        f"To use the values set here, give them to the server and restart it: {server.restart}; to "
+        f"examine it with its own: {_ENVIRONMENT}",
+    )
 
 
 def _differs(key: str, found: Mapping[str, str], server: RunningServer) -> bool:

@@ -71,10 +71,22 @@ class RunningServer:
     @property
     def reload(self) -> str:
         """The command with which it loads its settings again."""
-        if self.kind == "server":
-            return f"kill -HUP {self.pid}"
+        return f"kill -HUP {self.pid}" if self.kind == "server" else self.restart
+
+    @property
+    def restart(self) -> str:
+        """The command that starts it anew."""
         unit = "orchestrator-worker" if self.kind == "worker" else "orchestrator"
         return f"systemctl restart {unit}"
+
+    def environment(self) -> dict[str, str] | None:
+        """Return the environment of its start; None if this user may not see it."""
+        try:
+            content = (_PROC / str(self.pid) / "environ").read_bytes()
+        except OSError:
+            return None
+        pairs = (one.partition(b"=") for one in content.split(b"\0"))
+        return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs if name}
 
     def processes(self) -> list[LoadedProcess]:
         """Return the living processes of this server."""

@@ -12,7 +12,7 @@ from orchestrator_core.cli.doctor.findings import Finding, problem
 from orchestrator_core.cli.doctor.servers import RunningServer, running_servers
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, SettingsError
-from orchestrator_core.log import configure_logging
+from orchestrator_core.log import configure_logging, for_commands
 from orchestrator_core.server.parts import made
 from orchestrator_core.settings.load import load_settings
 from orchestrator_core.settings.model import Settings
@@ -71,8 +71,7 @@ def look_at(config: Path | None, stack: ExitStack) -> Subject:
         refused = _refused(error, file, servers)
         return Subject(file, Settings(), servers, findings=(refused,), others=others)
     file = None if settings.file is None else settings.file.resolve()
-    # A finding says everything that a log line would.
-    configure_logging(replace(settings.server, log_level="error"))
+    configure_logging(for_commands(settings.server))
     servers, others = _by_file(file)
     subject = Subject(file, settings, servers, others=others)
     try:

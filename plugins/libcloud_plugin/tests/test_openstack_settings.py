@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from click.testing import CliRunner
 from marshmallow import ValidationError
 from openstack_cloud import OpenStack, html, image, server, serving
@@ -321,7 +322,10 @@ def test_check_on_the_command_line(tmp_path: Path) -> None:
             f'secret = "env:TEST_PASSWORD"\nregion = "Nowhere"\n'
             f'[clouds.os.arguments]\nex_force_auth_url = "{there.url("/v3")}"\n'
         )
-        done = CliRunner().invoke(main, ["check", "--connect", "--config", str(file)])
+        try:
+            done = CliRunner().invoke(main, ["check", "--connect", "--config", str(file)])
+        finally:
+            structlog.reset_defaults()  # the command configures the log of this process
     assert done.exit_code == 1
     assert "set region to one of: RegionOne" in " ".join(done.output.split())
 
