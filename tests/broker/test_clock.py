@@ -96,6 +96,7 @@ def moved(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     upgrade(database)
     yield Moved(database, move)
     database.close()
+    real.close()
 
 
 def watching(moved: Moved, kind: str = "worker", jump: float = 300.0) -> Process:

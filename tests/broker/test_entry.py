@@ -22,6 +22,10 @@ from tests.databases import MakeUrl
 from tests.storm import wait_until
 
 
+AMPLE = 60.0
+"""Seconds in which a check that succeeds at once has ended on a busy machine too."""
+
+
 class Away:
     """A database that is away until the test brings it back.
 
@@ -61,12 +65,6 @@ def away(sqlite: MakeUrl, monkeypatch: pytest.MonkeyPatch) -> Away:
     return Away(sqlite())
 
 
-@pytest.fixture
-def patient(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a process be in time on a busy machine too."""
-    monkeypatch.setattr(entries, "_PATIENCE", 60.0)
-
-
 def test_a_late_process_uses_nothing_before_it_has_a_row(away: Away) -> None:
     entry = away.entry()
     entry.check()
@@ -88,8 +86,9 @@ def test_a_late_process_uses_nothing_before_it_has_a_row(away: Away) -> None:
 
 
 def test_a_process_in_time_has_the_database_between_its_checks_and_its_row(
-    away: Away, patient: None
+    away: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(entries, "_PATIENCE", AMPLE)
     away.is_back.set()
     entry = away.entry()
     entry.check()
@@ -106,7 +105,8 @@ def test_one_that_may_not_be_late_is_told(away: Away) -> None:
     away.database.close()
 
 
-def test_an_error_in_time_is_raised(away: Away, patient: None) -> None:
+def test_an_error_in_time_is_raised(away: Away, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entries, "_PATIENCE", AMPLE)
     away.is_back.set()
     away.error = SettingsError("another database")
     with pytest.raises(SettingsError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -109,6 +110,6 @@ def test_the_tables_are_made_and_counted_in(serve: Serve, tmp_path: Path) -> Non
     body = {"name": "x", "image": "1", "size": "1"}
     for _ in range(3):
         assert loopback.post(f"{server.url}/api/v1/vm/start", json=body).status_code == 200
-    with sqlite3.connect(tmp_path / "tally.db") as database:
+    with closing(sqlite3.connect(tmp_path / "tally.db")) as database, database:
         counted = database.execute("SELECT caller, starts FROM extension_tally__starts").fetchall()
     assert counted == [("anonymous", 3)]
