@@ -21,7 +21,6 @@ from orchestrator_core.state.upgrade import upgrade
 from tests.databases import MakeUrl
 from tests.storm import wait_until
 
-
 AMPLE = 60.0
 """Seconds in which a check that succeeds at once has ended on a busy machine too."""
 
