@@ -82,6 +82,7 @@ def moved(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         move = lambda seconds: shift.__setitem__(0, seconds)  # noqa: E731
         prepare = engines._prepare_sqlite
         real = sqlite3.connect(":memory:", check_same_thread=False)
+        request.addfinalizer(real.close)
 
         def julian(word: str) -> float:
             (found,) = real.execute("SELECT julianday(?)", (word,)).fetchone()
@@ -96,7 +97,6 @@ def moved(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     upgrade(database)
     yield Moved(database, move)
     database.close()
-    real.close()
 
 
 def watching(moved: Moved, kind: str = "worker", jump: float = 300.0) -> Process:
