@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpx2
 
 from orchestrator_core.api.error_codes import error_codes, operation_codes
+from tests.described import is_described, undescribed_headers
 
 PATIENCE: Final = 30.0
 
@@ -31,16 +32,21 @@ def client(base_url: str = "", timeout: float = PATIENCE, **more: Any) -> httpx2
 
 
 def _is_documented(response: httpx2.Response) -> None:
-    """Fail the test if the answer has an error code that no page lists."""
-    if response.status_code < _FIRST_ERROR or "json" not in response.headers.get(
-        "content-type", ""
-    ):
+    """Fail the test if the answer has an error code that is not described for its route."""
+    asked, status = response.request, response.status_code
+    unknown = undescribed_headers(asked.method, asked.url.path, status, response.headers)
+    assert not unknown, f"{asked.method} {response.url}: {status} has {unknown}"
+    if status < _FIRST_ERROR or "json" not in response.headers.get("content-type", ""):
         return
     response.read()
     with contextlib.suppress(ValueError):
         body = response.json()
         code = body.get("error_code") if isinstance(body, dict) else None
-        assert code is None or code in DOCUMENTED, f"{response.url}: {code!r} is not documented"
+        if code is not None:
+            assert code in DOCUMENTED, f"{response.url}: {code!r} is not documented"
+            assert is_described(asked.method, asked.url.path, status, code), (
+                f"{asked.method} {response.url}: {status} {code!r} is not described"
+            )
 
 
 def request(method: str, url: str, **more: Any) -> httpx2.Response:

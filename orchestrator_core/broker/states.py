@@ -62,6 +62,32 @@ class AssignmentState(StrEnum):
     ENDED = "ended"
 
 
+class EndReason(StrEnum):
+    """The reason for which an assignment has ended."""
+
+    RELEASED = "released"
+    EXPIRED = "expired"
+    STOPPED = "stopped"
+    ABANDONED = "abandoned"
+    REFUSED = "refused"
+    NOT_BEGUN = "not_begun"
+    NOT_MADE = "not_made"
+
+
+END_REASONS: Final[Mapping[EndReason, str]] = MappingProxyType(
+    {
+        EndReason.RELEASED: "a caller released it",
+        EndReason.EXPIRED: "its lease expired",
+        EndReason.STOPPED: "a caller had its VM destroyed",
+        EndReason.ABANDONED: "an operator abandoned it",
+        EndReason.REFUSED: "its backend refused it, or failed",
+        EndReason.NOT_BEGUN: "the server stopped before it asked the backend",
+        EndReason.NOT_MADE: "its backend shows that it was not made",
+    }
+)
+"""The meanings of the reasons."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateMachine(Generic[S]):
     """The states of one thing.

@@ -18,7 +18,13 @@ from orchestrator_core.broker.ledger.vm import Cause, Claim, VmKey
 from orchestrator_core.broker.operations import acquire, inserts, updates
 from orchestrator_core.broker.operations.change import Change, VmReference
 from orchestrator_core.broker.operations.operation import Draft, Operation, Requester
-from orchestrator_core.broker.states import AssignmentState, OperationState, Step, VmState
+from orchestrator_core.broker.states import (
+    AssignmentState,
+    EndReason,
+    OperationState,
+    Step,
+    VmState,
+)
 from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
@@ -216,7 +222,7 @@ async def test_a_stop_ends_an_assignment_whose_backend_answers_just_then(
             await stopping
     ended = postgres_database.read_now(lambda c: assignments.get(c, held.id))
     assert ended is not None
-    assert (ended.state, ended.end_reason) == (AssignmentState.ENDED, assignments.STOPPED)
+    assert (ended.state, ended.end_reason) == (AssignmentState.ENDED, EndReason.STOPPED)
     await cloud.close()
 
 

@@ -15,6 +15,7 @@ from orchestrator_core.broker.ledger.vm import Claim, VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts, updates
 from orchestrator_core.broker.operations.operation import Draft, Requester
 from orchestrator_core.broker.orphans import orphans, scan
+from orchestrator_core.broker.orphans.reasons import OrphanReason
 from orchestrator_core.broker.process.process import Process
 from orchestrator_core.broker.states import AssignmentState, Step, VmState
 from orchestrator_core.clouds.cloud import Cloud
@@ -108,7 +109,7 @@ def test_what_went_in_the_other_cloud_of_an_account_raises_no_doubt(database: Da
     for cloud in ("one", "two"):
         assert look(database, cloud, of(SWEPT)) == ["gone_before"]
         assert database.read_now(installation.read).held == ""
-    assert look(database, "two", of("1" * 32)) == [orphans.UNKNOWN]
+    assert look(database, "two", of("1" * 32)) == [OrphanReason.UNKNOWN_OPERATION]
     assert database.read_now(installation.read).held != ""
 
 

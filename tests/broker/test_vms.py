@@ -17,7 +17,13 @@ from orchestrator_core.broker.ledger.vm import Cause, Claim, VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts, updates
 from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
 from orchestrator_core.broker.orphans import orphans
-from orchestrator_core.broker.states import AssignmentState, OperationState, Step, VmState
+from orchestrator_core.broker.states import (
+    AssignmentState,
+    EndReason,
+    OperationState,
+    Step,
+    VmState,
+)
 from orchestrator_core.errors import Refused
 from orchestrator_core.model import AssignRequest, Node, Vm
 from orchestrator_core.state.clock import now
@@ -162,7 +168,7 @@ def begin(kind: str, step: Step) -> Callable[[Connection], Operation]:
         held = assignments.holding(connection, VM.cloud, VM.node_id)
         if held is not None:
             to = AssignmentState.ENDED if stops else AssignmentState.RELEASING
-            why = assignments.STOPPED if stops else None
+            why = EndReason.STOPPED if stops else None
             assignments.move(connection, held, to, Cause(operation_id=operation.id, reason=why))
         state = VmState.DESTROYING if stops else VmState.RELEASING
         vms.set_state(connection, VM.cloud, VM.node_id, state)

@@ -17,6 +17,7 @@ from orchestrator_core.api.shared.description import Description
 from orchestrator_core.api.v2.openapi import document
 from orchestrator_core.api.v2.parameters import name_of
 from orchestrator_core.api.v2.routes import TABLE
+from tests.described import described_pairs
 from tests.fuzz.answers import Answer, BadAnswer
 from tests.fuzz.routes import EVERYWHERE, Pair, Route, provoked
 
@@ -76,7 +77,7 @@ class DescribedRoute(Route):
         may_fail = fails or "cloud" not in self.names  # a record may be one of a failing cloud
         return injected | {
             (status, code)
-            for status, code in _pairs(self.template, method.lower())
+            for status, code in described_pairs(self.template, method.lower())
             if code not in _UNPROVOKED and (may_fail or code not in failures)
         }
 
@@ -100,17 +101,6 @@ class DescribedRoute(Route):
         content = described["content"]["application/json"]["schema"]["$ref"]
         for fault in _validator(content).iter_errors(_shortened(json.loads(answer.body))):
             raise BadAnswer(f"{self.path}: {fault.message} at {fault.json_path}")
-
-
-@cache
-def _pairs(template: str, method: str) -> frozenset[Pair]:
-    responses = document()["paths"][template][method]["responses"]
-    return frozenset(
-        (int(status), code)
-        for status, one in responses.items()
-        if int(status) >= 400
-        for code in re.findall(r"`(\w+)`", one["description"])
-    )
 
 
 @cache

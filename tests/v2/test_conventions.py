@@ -96,8 +96,9 @@ def test_an_unknown_parameter_is_refused_with_the_nearest(client: Client) -> Non
 
 def test_a_method_that_a_route_does_not_serve(client: Client) -> None:
     answer = client.http.put("/clouds")
-    problem(answer, 405, "not_implemented")
+    detail = problem(answer, 405, "not_implemented")["detail"]
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert detail == "PUT is not served here; the methods are GET, HEAD, OPTIONS"
 
 
 def test_advice_is_for_callers_of_this_version(client: Client) -> None:
@@ -228,6 +229,7 @@ def test_an_assignment_is_a_resource(client: Client) -> None:
     holder = client.get(f"{NODES}/{node}").json()["holder"]
     assert (holder["assignment"], holder["user"]) == (made["assignment"], "ann")
     renewed = client.post(f"{path}/renew", {"lease": "1h"}, If_Match='"1"')
+    assert renewed.headers["etag"] == '"1"'
     assert renewed.json()["lease_expires_at"] < made["lease_expires_at"]
     stale = client.post(f"{path}/renew", {"lease": "1h"}, If_Match='"2"')
     problem(stale, 412, "stale_generation")
@@ -238,6 +240,21 @@ def test_an_assignment_is_a_resource(client: Client) -> None:
     assert released.json()["deletion"] == "done"
     assert client.get(path).json()["state"] == "ended"
     problem(client.delete(path), 409, "not_assigned")
+
+
+def test_the_answer_to_an_assign_has_the_etag_for_its_renewal(client: Client) -> None:
+    body = {"node": client.started(), "user": "ann", "application": "cad", "lease": "8h"}
+    made = client.post("/assignments", body)
+    path = f"/assignments/{made.json()['assignment']}"
+    renewed = client.post(f"{path}/renew", {"lease": "1h"}, If_Match=made.headers["etag"])
+    assert renewed.status_code == 200
+    assert "etag" not in client.delete(path, If_Match=renewed.headers["etag"]).headers
+
+
+def test_the_answer_to_an_accepted_change_names_its_operation(client: Client) -> None:
+    answer = client.post(NODES, START, Prefer="respond-async")
+    assert answer.status_code == 202
+    assert answer.headers["operation-id"] == answer.json()["operation"]["id"]
 
 
 def test_refusals_have_codes_that_tell(client: Client) -> None:

@@ -10,10 +10,13 @@ import pytest
 from marshmallow import RAISE
 from openapi_spec_validator import validate
 
+from orchestrator_core import refusals
 from orchestrator_core.api.error_codes import meaning_of
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.openapi import document
 from orchestrator_core.api.v2.routes import TABLE, Route
+from orchestrator_core.errors import Refused
+from tests.described import described_pairs
 from tests.v2.conftest import Client
 
 _NOTHING: Any = None
@@ -169,3 +172,23 @@ def test_every_example_of_a_body_is_carried_out(client: Client) -> None:
     known["assignment_id"] = send("/assignments", node=known["node"])["assignment"]
     send("/assignments/{assignment_id}/renew")
     assert sent == set(EXAMPLES)
+
+
+def test_every_refusal_is_described_for_some_change() -> None:
+    described = {
+        code
+        for path, method, _ in OPERATIONS
+        for status, code in described_pairs(path, method)
+        if status in (409, 412)
+    }
+    assert {kind.code for kind in vars(refusals).values() if _is_refusal(kind)} <= described
+
+
+def _is_refusal(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Refused)
+
+
+def test_every_tag_is_described() -> None:
+    used = {tag for _, _, operation in OPERATIONS for tag in operation["tags"]}
+    described = {tag["name"] for tag in document()["tags"] if tag["description"]}
+    assert used == described

@@ -10,7 +10,8 @@ from orchestrator_core.api.shared.description import Description
 
 COMPONENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "Assignment-ETag": "The generation of the assignment in quotes, for `If-Match`.",
+        "Assignment-ETag": "The generation of the assignment in quotes, for `If-Match`; absent "
+        "where the database does not record the assignment.",
         "Successor": 'The route that replaces this one, with `rel="successor-version"`.',
         "Allow": "The methods that the route serves.",
         "Deprecation": "The time since when the route is deprecated (RFC 9745).",
@@ -56,6 +57,8 @@ def headers_of(about: Description, status: str) -> dict[str, Any]:
     found = {name: _component(name) for name in names}
     if status == "202" and "Prefer" in about.headers:
         found["Preference-Applied"] = _component("Preference-Applied")
+    if status in (str(about.status), "202") and about.shows_operation:
+        found["Operation-Id"] = _component("Operation-Id")
     if about.is_versioned and status == str(about.status):
         found["ETag"] = _component("Assignment-ETag")
     if about.successor:
@@ -74,8 +77,6 @@ def _of_success(about: Description, status: str) -> Iterator[str]:
         yield "Location"
     if "Idempotency-Key" in about.headers:
         yield "Idempotency-Replayed"
-        if about.shows_operation:
-            yield "Operation-Id"
 
 
 def _component(name: str) -> dict[str, str]:

@@ -76,15 +76,43 @@ CLOUD_ERRORS: Final = (
 STATE_ERRORS: Final = (errors.StateUnavailable,)
 """The errors of every request that reads or writes the database."""
 
-REFUSALS: Final = tuple(
-    kind
-    for kind in vars(refusals).values()
-    if isinstance(kind, type) and kind is not errors.Refused and issubclass(kind, errors.Refused)
-)
-"""The refusals of changes of a VM that exists, which its state or its assignment does not allow."""
+DESTROY_REFUSALS: Final = (refusals.BeingDestroyed, refusals.NotOwn, refusals.Protected)
+"""The refusals to destroy a VM, which its state does not allow."""
 
-ASSIGN_ERRORS: Final = (*REFUSALS, errors.NoAssignmentBackend)
-"""The errors of every change of an assignment."""
+RENAME_REFUSALS: Final = (refusals.AlreadyAssigned, refusals.AmbiguousHostname)
+"""The refusals to rename a VM."""
+
+ASSIGN_REFUSALS: Final = (
+    *DESTROY_REFUSALS,  # the end of the lease destroys the VM
+    *RENAME_REFUSALS,
+    refusals.AssignmentInProgress,
+    refusals.BeingRenamed,
+    refusals.IsOrphan,
+    refusals.LeaseEnded,
+    refusals.NotUsable,
+    errors.NoAssignmentBackend,
+)
+"""The refusals to assign a VM."""
+
+RENEW_REFUSALS: Final = (
+    refusals.AssignmentInProgress,
+    refusals.LeaseEnded,
+    refusals.NoLease,
+    refusals.NotAssigned,
+    refusals.StaleGeneration,
+    errors.NoAssignmentBackend,
+)
+"""The refusals to set a new end for a lease."""
+
+RELEASE_REFUSALS: Final = (
+    *DESTROY_REFUSALS,
+    refusals.AmbiguousHostname,
+    refusals.AssignmentInProgress,
+    refusals.NotAssigned,
+    refusals.StaleGeneration,
+    errors.NoAssignmentBackend,
+)
+"""The refusals to release a VM."""
 
 CHANGE_ERRORS: Final = (
     *CLOUD_ERRORS,

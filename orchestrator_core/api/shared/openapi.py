@@ -16,7 +16,7 @@ from orchestrator_core.api import errors as edge
 from orchestrator_core.api.error_codes import codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
 from orchestrator_core.api.shared.answer_headers import COMPONENTS, headers_of
-from orchestrator_core.api.shared.description import REFUSALS, Description
+from orchestrator_core.api.shared.description import Description
 from orchestrator_core.validation.start_fields import PublicKey, Spot
 from orchestrator_core.validation.text import (
     MAX_TEXT,
@@ -49,7 +49,8 @@ _OURS: Final = frozenset({errors.__name__, refusals.__name__, edge.__name__})
 _OF_FEW_ROUTES: Final = frozenset(
     {
         *(errors.StartFailed, errors.ReleasedNotDestroyed, errors.NoAssignmentBackend),
-        *(edge.NoCloudAnswered, edge.MethodNotImplemented, *REFUSALS),
+        *(edge.NoCloudAnswered, edge.MethodNotImplemented),
+        *(kind for kind in errors.Refused.__subclasses__() if kind.__module__ == refusals.__name__),
     }
 )
 """Errors that are described only where a route names them itself, not with their base class."""
@@ -87,6 +88,7 @@ class Document:
         parts: the schemas to which plain fields of other schemas refer.
         about: the description of the whole version, in Markdown.
         segments: the descriptions of the parameters in paths, by name.
+        tags: the descriptions of the kinds of things that routes are about, by name.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that differs between versions
@@ -108,6 +110,7 @@ class Document:
         parts: Iterable[type[Schema]] = (),
         about: str = "One HTTP API in front of every cloud.",
         segments: Mapping[str, str] = MappingProxyType({}),
+        tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
         self._spec = APISpec(
@@ -119,6 +122,8 @@ class Document:
             servers=[{"url": f"/api/{version}"}],
             security=[{"token": []}],
         )
+        for name, words in tags.items():
+            self._spec.tag({"name": name, "description": words})
         token = {"type": "http", "scheme": "bearer", "description": _TOKENS}
         self._spec.components.security_scheme("token", token)
         for name, words in COMPONENTS.items():

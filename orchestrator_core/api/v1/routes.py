@@ -11,7 +11,6 @@ from orchestrator_core.api.errors import MethodNotImplemented
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.description import (
-    ASSIGN_ERRORS,
     CHANGE_ERRORS,
     CLOUD_ERRORS,
     STATE_ERRORS,
@@ -162,7 +161,7 @@ def _changes() -> Iterator[Route]:
             "Assign a VM to a user and an application.",
             answer_schemas.AssignedSchema,
             body=requests.AssignRequestSchema,
-            raises=(*_EXISTING, *ASSIGN_ERRORS),
+            raises=(*_EXISTING, errors.NoAssignmentBackend),
             example=examples.ASSIGN,
             name="assign",
             shown=examples.EMULATED,
@@ -177,7 +176,7 @@ def _changes() -> Iterator[Route]:
             body=requests.ReleaseRequestSchema,
             raises=(
                 *_EXISTING,
-                *ASSIGN_ERRORS,
+                errors.NoAssignmentBackend,
                 errors.DestroyLimit,
                 errors.ReleasedNotDestroyed,
             ),
@@ -193,7 +192,7 @@ def _changes() -> Iterator[Route]:
             "Set a new end for the lease of a VM.",
             answer_schemas.AssignedSchema,
             body=requests.RenewRequestSchema,
-            raises=(*_EXISTING, *ASSIGN_ERRORS),
+            raises=(*_EXISTING, errors.NoAssignmentBackend),
             example={"node": "1", "lease": "1h"},
             name="renew",
         ),

@@ -40,6 +40,7 @@ _CHOICES: Final = {"state": tuple(AssignmentState)}
 class AssignmentsResource(ChangeResource[Assigned]):
     """``GET`` and ``POST /assignments``."""
 
+    holds = True
     operation = "assign_vm"
     schema = requests.AssignSchema()
 
@@ -215,6 +216,7 @@ class _Release(_OfAssignment):
 
 
 class _Renew(_OfAssignment):
+    holds = True
     operation = "renew_vm"
     schema = requests.RenewSchema()
 

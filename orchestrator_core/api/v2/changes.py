@@ -8,7 +8,7 @@ from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.shared.change import ChangeResource as SharedChangeResource
 from orchestrator_core.api.shared.encoding import encode
 from orchestrator_core.api.v2 import answers, prefer
-from orchestrator_core.broker.operations.change import Made
+from orchestrator_core.broker.operations.change import Assigned, Made
 from orchestrator_core.broker.operations.operation import Operation
 
 M = TypeVar("M", bound=Made)
@@ -19,9 +19,12 @@ class ChangeResource(SharedChangeResource[M]):
 
     Attributes:
         created: whether the change creates a resource (201).
+        holds: whether the user holds the VM after the change, so that the answer has the ETag of
+            the assignment.
     """
 
     created = False
+    holds = False
 
     def patience(self, req: Request) -> float | None:
         """Return the seconds that the caller waits; None for as long as it takes."""
@@ -34,6 +37,8 @@ class ChangeResource(SharedChangeResource[M]):
         if made.operation is not None:
             resp.set_header("Operation-Id", made.operation.id)
             shown["operation"] = made.operation.id
+        if self.holds and isinstance(made, Assigned) and "generation" in made.more:
+            resp.set_header("ETag", f'"{made.more["generation"]}"')
         if self.created:
             resp.status = 201
             place = f"{req.root_path}/api/v2/clouds/{cloud}/nodes/{made.node_id}"
@@ -44,6 +49,7 @@ class ChangeResource(SharedChangeResource[M]):
         """Answer that a change is recorded and in progress (RFC 9110, 15.3.3)."""
         resp.status = 202
         resp.set_header("Location", f"{req.root_path}/api/v2/operations/{operation.id}")
+        resp.set_header("Operation-Id", operation.id)
         if req.get_header("Prefer") is not None:
             resp.set_header("Preference-Applied", prefer.applied(req))
         resp.set_header("Retry-After", "1")

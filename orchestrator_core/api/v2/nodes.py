@@ -16,6 +16,7 @@ from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared import encoding
 from orchestrator_core.api.shared.cloud_resource import Parameters
 from orchestrator_core.api.shared.conditional import answer_unchanged, etag_of, is_unchanged
+from orchestrator_core.api.shared.description import RENAME_REFUSALS
 from orchestrator_core.api.shared.requests import load
 from orchestrator_core.api.v2 import queries, requests, schemas
 from orchestrator_core.api.v2.changes import ChangeResource
@@ -28,6 +29,7 @@ from orchestrator_core.api.v2.shapes import ListAnswer
 from orchestrator_core.broker.operations.change import Change, Made, Started, VmReference
 from orchestrator_core.broker.operations.start_order import start_order
 from orchestrator_core.clouds.cloud import Cloud, Question
+from orchestrator_core.errors import OrchestratorError, SizeNotFound
 from orchestrator_core.model import CloudDescription
 
 _PARAMETERS: Final = (*PARAMETERS, "limit", "cursor")
@@ -45,6 +47,7 @@ class Action:
         schema: the schema of the body.
         answer: the schema of the answer.
         example: the example of the body.
+        raises: the errors that other actions do not have.
     """
 
     hook: str
@@ -52,6 +55,7 @@ class Action:
     schema: type[Schema] = requests.NothingSchema
     answer: type[Schema] = schemas.ActedSchema
     example: Mapping[str, str] = field(default_factory=dict)
+    raises: tuple[type[OrchestratorError], ...] = ()
 
 
 ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
@@ -60,10 +64,18 @@ ACTIONS: Final[Mapping[str, Action]] = MappingProxyType(
         "start": Action("power_on_vm", "Switch a VM on."),
         "stop": Action("power_off_vm", "Switch a VM off."),
         "resize": Action(
-            "resize_vm", "Give a VM another size.", requests.ResizeSchema, example={"size": "2"}
+            "resize_vm",
+            "Give a VM another size.",
+            requests.ResizeSchema,
+            example={"size": "2"},
+            raises=(SizeNotFound,),
         ),
         "rename": Action(
-            "rename_vm", "Give a VM another name.", requests.NameSchema, example={"name": "db-1"}
+            "rename_vm",
+            "Give a VM another name.",
+            requests.NameSchema,
+            example={"name": "db-1"},
+            raises=RENAME_REFUSALS,
         ),
         "create_image": Action(
             "create_image",

@@ -15,8 +15,10 @@ from orchestrator_core.api.errors import status_of_class as status_of_version_1
 from orchestrator_core.api.resource import Request, Resource, Response
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.conventions import CONVENTIONS
+from orchestrator_core.api.v2.lists import LISTS
 from orchestrator_core.api.v2.parameters import HEADERS, QUERY, SEGMENTS, name_of
 from orchestrator_core.api.v2.problems import MEDIA_TYPE, STATUSES, InvalidQuery
+from orchestrator_core.api.v2.words import TAGS
 from orchestrator_core.resources import core_version
 
 
@@ -43,6 +45,7 @@ def document() -> dict[str, Any]:
         parts=(schemas.HolderSchema,),
         about=CONVENTIONS,
         segments=SEGMENTS,
+        tags={**TAGS, **{key: f"The {key} that a cloud offers." for key in LISTS}},
     ).add(TABLE)
 
 

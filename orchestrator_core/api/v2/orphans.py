@@ -12,6 +12,7 @@ from orchestrator_core.api.errors import NoSuchRecord
 from orchestrator_core.api.resource import Request, Response
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.cloud_resource import Parameters
+from orchestrator_core.api.shared.description import DESTROY_REFUSALS
 from orchestrator_core.api.shared.encoded import Encoded, answer_with
 from orchestrator_core.api.shared.encoding import encode
 from orchestrator_core.api.v2 import queries, requests
@@ -19,6 +20,8 @@ from orchestrator_core.api.v2.answers import encode_orphans, shape_orphan
 from orchestrator_core.api.v2.changes import ChangeResource
 from orchestrator_core.api.v2.records import RecordsResource
 from orchestrator_core.broker.operations.change import Change, Made
+from orchestrator_core.errors import OrchestratorError
+from orchestrator_core.refusals import AlreadyAssigned
 
 if TYPE_CHECKING:  # it imports SQLAlchemy, which is loaded only on a server with a database
     from orchestrator_core.broker.orphans.orphans import Orphan
@@ -72,18 +75,25 @@ class Decision:
         kind: the kind of the operation that records it.
         summary: what it does.
         is_async: whether a durable worker carries it out after the answer.
+        raises: the errors that other decisions do not have.
     """
 
     kind: str
     summary: str
     is_async: bool = False
+    raises: tuple[type[OrchestratorError], ...] = ()
 
 
 DECISIONS: Final[Mapping[str, Decision]] = MappingProxyType(
     {
         "adopt": Decision("adopt_vm", "Make an orphan one of this installation's own VMs."),
         "ignore": Decision("ignore_orphan", "Keep an orphan as it is: no rule destroys it."),
-        "destroy": Decision("stop_vm", "Have a durable worker destroy an orphan.", is_async=True),
+        "destroy": Decision(
+            "stop_vm",
+            "Have a durable worker destroy an orphan.",
+            is_async=True,
+            raises=(*DESTROY_REFUSALS, AlreadyAssigned),
+        ),
     }
 )
 """The decisions by the last part of their path."""

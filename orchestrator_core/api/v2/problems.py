@@ -82,6 +82,9 @@ def _problem(req: falcon.asgi.Request, fault: Fault, status: int) -> dict[str, A
         body["detail"] = _clean(_sentence(fault.error))
         body["errors"] = [_located(fault.error, *one) for one in _faults(fault.error)]
         return body
+    if isinstance(fault.error, MethodNotImplemented) and "served" in req.context:
+        methods = ", ".join(sorted(req.context.served))
+        body["detail"] = f"{req.method} is not served here; the methods are {methods}"
     return {**body, **details_of(fault.error)}
 
 

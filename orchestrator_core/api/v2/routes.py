@@ -12,10 +12,12 @@ from orchestrator_core.api.errors import NoCloudAnswered, NoSuchRecord
 from orchestrator_core.api.resource import Resource
 from orchestrator_core.api.services import Services
 from orchestrator_core.api.shared.description import (
-    ASSIGN_ERRORS,
+    ASSIGN_REFUSALS,
     CHANGE_ERRORS,
     CLOUD_ERRORS,
-    REFUSALS,
+    DESTROY_REFUSALS,
+    RELEASE_REFUSALS,
+    RENEW_REFUSALS,
     STATE_ERRORS,
     Description,
 )
@@ -93,7 +95,7 @@ def _action(name: str, action: Action) -> Route:
         action.summary,
         action.answer,
         body=action.schema if has_body else None,
-        raises=(*CHANGE_ERRORS, *REFUSALS, errors.NodeNotFound, errors.SizeNotFound),
+        raises=(*CHANGE_ERRORS, *action.raises, errors.NodeNotFound),
         example=action.example,
         name=f"action_{name}",
     )
@@ -108,7 +110,7 @@ def _decision(name: str, decision: Decision) -> Route:
         status=202 if decision.is_async else 200,
         is_async=not decision.is_async,
         headers=("Idempotency-Key",) if decision.is_async else _CHANGE,
-        raises=(*CHANGE_ERRORS, *REFUSALS, *_RECORD, errors.NodeNotFound),
+        raises=(*CHANGE_ERRORS, *decision.raises, *_RECORD, errors.NodeNotFound),
         name=f"{name}_orphan",
     )
     return Route(
@@ -196,7 +198,7 @@ TABLE: Final = (
                 name="destroy_node",
                 raises=(
                     *CHANGE_ERRORS,
-                    *REFUSALS,
+                    *DESTROY_REFUSALS,
                     errors.NodeNotFound,
                     errors.Held,
                     errors.DestroyLimit,
@@ -251,8 +253,9 @@ TABLE: Final = (
                 schemas.AssignedSchema,
                 name="assign",
                 body=requests.AssignSchema,
-                raises=(*CHANGE_ERRORS, *ASSIGN_ERRORS, errors.NodeNotFound, errors.Held),
+                raises=(*CHANGE_ERRORS, *ASSIGN_REFUSALS, errors.NodeNotFound, errors.Held),
                 example=_ASSIGN,
+                is_versioned=True,
             ),
         },
     ),
@@ -274,7 +277,7 @@ TABLE: Final = (
                 headers=(*_HINTED, "If-Match"),
                 raises=(
                     *CHANGE_ERRORS,
-                    *ASSIGN_ERRORS,
+                    *RELEASE_REFUSALS,
                     *_RECORD,
                     errors.NodeNotFound,
                     errors.Held,
@@ -293,8 +296,9 @@ TABLE: Final = (
                 name="renew",
                 body=requests.RenewSchema,
                 headers=(*_HINTED, "If-Match"),
-                raises=(*CHANGE_ERRORS, *ASSIGN_ERRORS, *_RECORD),
+                raises=(*CHANGE_ERRORS, *RENEW_REFUSALS, *_RECORD),
                 example={"lease": "1h"},
+                is_versioned=True,
             )
         },
     ),

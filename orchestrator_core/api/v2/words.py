@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 KINDS_OF_WORDS: Final = (
@@ -9,3 +11,16 @@ KINDS_OF_WORDS: Final = (
     "the action `start`."
 )
 """The kinds of operations that have another name than their route."""
+
+TAGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "clouds": "The configured clouds: what each takes and offers, and its health.",
+        "nodes": "VMs: start, show, change and destroy them.",
+        "assignments": "Who holds which VM, and until when.",
+        "operations": "Every change that was asked for, with its state and its result.",
+        "orphans": "VMs that this installation started and no record owns, and what to do.",
+        "plugins": "The installed plugins.",
+        "processes": "The processes that work on the database.",
+    }
+)
+"""The kinds of things that routes are about, beside the lists of a cloud."""

@@ -24,7 +24,7 @@ from orchestrator_core.broker.operations.change import (
 )
 from orchestrator_core.broker.operations.kinds import ASSIGN
 from orchestrator_core.broker.operations.operation import Draft, Operation, Progress, Requester
-from orchestrator_core.broker.states import AssignmentState, OperationState
+from orchestrator_core.broker.states import AssignmentState, EndReason, OperationState
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.deadline import Deadline
@@ -136,7 +136,7 @@ class Assigner(Handler):
             return await self._recorder.retry(operation, error, unsettled=True)
         if record.user != assignment.user:
             made = _ended(operation, "The backend does not show the assignment")
-            return await self._not_shown(operation, backend, made, _end("not_made"))
+            return await self._not_shown(operation, backend, made, _end(EndReason.NOT_MADE))
         result = AssignmentResult(record.id, record.id_vm, f"Node {record.id_vm} assigned")
         return (await self._succeed(operation, assignment, result)).operation or operation
 
@@ -145,7 +145,7 @@ class Assigner(Handler):
         """End the assignment."""
         assignment = assignments.of_operation(connection, operation)
         if assignment is not None:
-            cause = Cause(who, operation.id, "abandoned")
+            cause = Cause(who, operation.id, EndReason.ABANDONED)
             assignments.move(connection, assignment, AssignmentState.ENDED, cause)
 
     async def _not_shown(
@@ -203,7 +203,7 @@ class Assigner(Handler):
             return _assigned(operation)
         faultpoints.reached("assign.recorded")
         attempt = FirstAttempt(self._recorder, change, operation, _nothing_done)
-        async with attempt.calling(lambda error: attempt.fail(error, _end("refused"))):
+        async with attempt.calling(lambda error: attempt.fail(error, _end(EndReason.REFUSED))):
             result = await backend.assign_vm(claim.wanted, change.permit)
         faultpoints.reached("assign.answered")
         done = await self._succeed(operation, assignment, result)
@@ -251,7 +251,7 @@ def _claim(
     return assignment, new
 
 
-def _end(why: str) -> Statements:
+def _end(why: EndReason) -> Statements:
     """Return the statements that end an assignment which was not made."""
 
     def in_transaction(connection: Connection, operation: Operation) -> None:
@@ -265,7 +265,7 @@ def _end(why: str) -> Statements:
 
 def _nothing_done(connection: Connection, operation: Operation) -> None:
     """End an assignment that has not begun, and free its idempotency key."""
-    _end("not_begun")(connection, operation)
+    _end(EndReason.NOT_BEGUN)(connection, operation)
     keys.forget(connection, operation)
 
 

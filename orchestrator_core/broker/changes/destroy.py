@@ -16,13 +16,13 @@ from orchestrator_core.broker.changes.confirm_gone import Confirmation
 from orchestrator_core.broker.changes.handler import Handler
 from orchestrator_core.broker.changes.recorder import Recorder
 from orchestrator_core.broker.changes.visibility import until_shown
-from orchestrator_core.broker.ledger import assignments, destruction, safety, vms
+from orchestrator_core.broker.ledger import destruction, safety, vms
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations import keys, outcome
 from orchestrator_core.broker.operations.change import Change, Made, VmReference
 from orchestrator_core.broker.operations.kinds import STOP
 from orchestrator_core.broker.operations.operation import Attempt, Operation, Progress, Requester
-from orchestrator_core.broker.states import OperationState, Step
+from orchestrator_core.broker.states import EndReason, OperationState, Step
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.bulkhead import NeverAsked
 from orchestrator_core.clouds.cloud import Cloud
@@ -113,7 +113,7 @@ class Destroyer(Handler):
             safety.check_no_hold(connection)
             ours[:] = [destruction.is_ours(connection, operation)]
             destruction.take(connection, operation, cloud.settings, self._recorder.clock)
-            destruction.end_assignment(connection, operation, assignments.STOPPED)
+            destruction.end_assignment(connection, operation, EndReason.STOPPED)
 
         try:
             operation = await self._recorder.record(change, draft, _undo, in_transaction)

@@ -25,7 +25,13 @@ from orchestrator_core.broker.operations import keys, outcome, updates
 from orchestrator_core.broker.operations.change import Assigned, Change, VmReference
 from orchestrator_core.broker.operations.kinds import RELEASE
 from orchestrator_core.broker.operations.operation import Operation, Progress, Requester
-from orchestrator_core.broker.states import AssignmentState, OperationState, Step, VmState
+from orchestrator_core.broker.states import (
+    AssignmentState,
+    EndReason,
+    OperationState,
+    Step,
+    VmState,
+)
 from orchestrator_core.clouds.backend import Backend
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.permit import Permit
@@ -246,7 +252,7 @@ class Releaser(Handler):
         def in_transaction(connection: Connection, written: Operation) -> None:
             assignment = assignments.of_operation(connection, written)
             if assignment is not None and assignment.ended_at is None:
-                why = leases.EXPIRED if leases.is_expiry(written) else "released"
+                why = EndReason.EXPIRED if leases.is_expiry(written) else EndReason.RELEASED
                 cause = Cause(operation_id=written.id, reason=why)
                 assignments.move(connection, assignment, AssignmentState.ENDED, cause)
 

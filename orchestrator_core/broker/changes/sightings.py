@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from orchestrator_core.broker.changes.absence import STILL_THERE
-from orchestrator_core.broker.operations.operation import Attempt, Operation
+from orchestrator_core.broker.operations.operation import Attempt, AttemptOutcome, Operation
 from orchestrator_core.broker.states import Step
 from orchestrator_core.model import Node, NodeState
 
@@ -61,13 +61,14 @@ def was_asked(attempts: Sequence[Attempt]) -> bool:
 
 
 def _may_have_asked(attempt: Attempt) -> bool:
-    return attempt.outcome in ("ok", "unknown", "lost") or attempt.error_code == STILL_THERE
+    return attempt.outcome != AttemptOutcome.ERROR or attempt.error_code == STILL_THERE
 
 
 def was_accepted(attempts: Sequence[Attempt]) -> bool:
     """Return whether the cloud accepted the deletion in one of these attempts."""
     return any(
-        attempt.step == Step.CONFIRM or (attempt.step == Step.DESTROY and attempt.outcome == "ok")
+        attempt.step == Step.CONFIRM
+        or (attempt.step == Step.DESTROY and attempt.outcome == AttemptOutcome.OK)
         for attempt in attempts
     )
 

@@ -47,9 +47,6 @@ from orchestrator_core.state.tables import installation as installation_row
 from orchestrator_core.state.tables import vms as vm_rows
 from orchestrator_core.uptime import uptime
 
-STOPPED: Final = "stopped"
-"""The end reason of an assignment whose VM a caller asked to destroy."""
-
 _CLOCKS_DIFFER: Final = 1.0
 """Seconds by which the database's clock may be set back during a backend call."""
 

@@ -10,7 +10,7 @@ from orchestrator_core.broker.ledger import assignments, restore, safety, vms
 from orchestrator_core.broker.ledger.vm import Cause, VmKey, VmOrigin
 from orchestrator_core.broker.operations import attempts, updates
 from orchestrator_core.broker.operations.operation import Operation
-from orchestrator_core.broker.states import AssignmentState, Step, VmState
+from orchestrator_core.broker.states import AssignmentState, EndReason, Step, VmState
 from orchestrator_core.refusals import AlreadyAssigned
 from orchestrator_core.settings.model import CloudSettings
 from orchestrator_core.state.clock_watch import LAG, ClockWatch
@@ -130,7 +130,7 @@ def prepare_retry(
     return True
 
 
-def end_assignment(connection: Connection, operation: Operation, why: str) -> None:
+def end_assignment(connection: Connection, operation: Operation, why: EndReason) -> None:
     """End a VM's assignment, if it has one."""
     assert operation.node_id is not None
     held = assignments.lock_holding(connection, operation.cloud, operation.node_id)

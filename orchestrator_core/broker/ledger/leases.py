@@ -26,7 +26,7 @@ from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.change import VmReference
 from orchestrator_core.broker.operations.kinds import RELEASE
 from orchestrator_core.broker.operations.operation import Operation, Requester
-from orchestrator_core.broker.states import AssignmentState, Step, VmState
+from orchestrator_core.broker.states import AssignmentState, EndReason, Step, VmState
 from orchestrator_core.errors import InvalidParameter
 from orchestrator_core.refusals import AssignmentInProgress, LeaseEnded, NoLease, NotAssigned
 from orchestrator_core.state import clock_hold
@@ -34,9 +34,6 @@ from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignments as assignment_rows
 from orchestrator_core.state.tables import operations
 from orchestrator_core.state.tables import vms as vm_rows
-
-EXPIRED: Final = "expired"
-"""The end reason of an assignment whose lease has expired."""
 
 _RENEWED: Final = "renewed"
 _OURSELVES: Final = Requester("orchestrator", "lease")
@@ -200,7 +197,7 @@ def _expire(connection: Connection, assignment: Assignment) -> str | None:
     parameters = {"node": assignment.node_id, "hostname": assignment.hostname, **_CAUSE}
     draft = RELEASE.draft(assignment.cloud, _OURSELVES, parameters, assignment.node_id)
     operation_id = inserts.schedule(connection, replace(draft, assignment_id=assignment.id))
-    cause = Cause(_OURSELVES, operation_id, EXPIRED)
+    cause = Cause(_OURSELVES, operation_id, EndReason.EXPIRED)
     assignments.add_event(connection, assignment, AssignmentState.RELEASING, cause)
     vms.set_state(connection, assignment.cloud, assignment.node_id, VmState.RELEASING)
     return operation_id

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 from orchestrator_core.broker.ledger import assignments
 from orchestrator_core.broker.ledger.vm import Assignment, Cause
 from orchestrator_core.broker.operations.operation import Operation
-from orchestrator_core.broker.states import AssignmentState, OperationState
+from orchestrator_core.broker.states import AssignmentState, EndReason, OperationState
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.tables import assignment_events, operations
 from orchestrator_core.state.tables import assignments as assignment_rows
@@ -44,7 +44,7 @@ def restore_assignment(
     rows = connection.execute(
         select(*table.c)
         .where(table.c.cloud == operation.cloud, table.c.node_id == operation.node_id)
-        .where(table.c.end_reason == assignments.STOPPED, table.c.id.in_(ended), vm.exists())
+        .where(table.c.end_reason == EndReason.STOPPED, table.c.id.in_(ended), vm.exists())
     ).all()
     for row in rows:
         _go_on(connection, Assignment(**row._asdict()), state, operation)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
 from orchestrator_core.broker.operations import attempts
-from orchestrator_core.broker.operations.operation import Operation
+from orchestrator_core.broker.operations.operation import AttemptOutcome, Operation
 from orchestrator_core.broker.operations.turns import DUE, Turns
 from orchestrator_core.broker.states import OperationState
 from orchestrator_core.state.clock import now
@@ -184,7 +184,7 @@ def reclaim(connection: Connection, operation: Operation, why: str) -> None:
         .returning(now())
     ).scalar()
     if written is not None:
-        attempts.end(connection, operation, "lost", written, ("process_lost", why))
+        attempts.end(connection, operation, AttemptOutcome.LOST, written, ("process_lost", why))
 
 
 def reclaim_lost(connection: Connection, process_timeout: float) -> int:

@@ -7,18 +7,18 @@ from typing import Final
 
 from sqlalchemy import Connection, and_, select
 
-from orchestrator_core.broker.operations.operation import Attempt, Operation
+from orchestrator_core.broker.operations.operation import Attempt, AttemptOutcome, Operation
 from orchestrator_core.state.insert import insert_unless_there
 from orchestrator_core.state.tables import attempts, operations
 
-_NOT_KNOWN: Final = ("unknown", "lost")
+_NOT_KNOWN: Final = (AttemptOutcome.UNKNOWN, AttemptOutcome.LOST)
 """The outcomes of attempts that leave it unknown whether the change was made."""
 
 
 def end(
     connection: Connection,
     operation: Operation,
-    outcome: str,
+    outcome: AttemptOutcome,
     ended_at: float,
     error: tuple[str | None, str | None],
 ) -> None:
@@ -90,7 +90,7 @@ def _only_attempt(operation: Operation) -> Attempt:
         process=operation.process or "",
         started_at=operation.attempt_started_at,
         ended_at=operation.finished_at,
-        outcome="error" if operation.error_code else "ok",
+        outcome=AttemptOutcome.ERROR if operation.error_code else AttemptOutcome.OK,
         error_code=operation.error_code,
         error_message=operation.error_message,
     )

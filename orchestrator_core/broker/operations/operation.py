@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from orchestrator_core.broker.states import OperationState, Step
@@ -165,6 +166,15 @@ class Operation:
     def final(self) -> bool:
         """Whether the operation has ended."""
         return self.state in FINAL
+
+
+class AttemptOutcome(StrEnum):
+    """The outcome of an attempt."""
+
+    OK = "ok"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from orchestrator_core.broker.operations import attempts, outcome
-from orchestrator_core.broker.operations.operation import FINAL, Operation, Progress
+from orchestrator_core.broker.operations.operation import FINAL, AttemptOutcome, Operation, Progress
 from orchestrator_core.broker.states import OPERATION, OperationState, Step
 from orchestrator_core.errors import Superseded
 from orchestrator_core.redaction import redact
@@ -223,10 +223,10 @@ def record_node(connection: Connection, operation: Operation, node_id: str) -> b
     return done.rowcount == 1
 
 
-def _outcome(made: Progress) -> str:
+def _outcome(made: Progress) -> AttemptOutcome:
     if made.unsettled:
-        return "unknown"
-    return "error" if made.error_code else "ok"
+        return AttemptOutcome.UNKNOWN
+    return AttemptOutcome.ERROR if made.error_code else AttemptOutcome.OK
 
 
 def seconds_until_due(connection: Connection, operation: Operation) -> float | None:

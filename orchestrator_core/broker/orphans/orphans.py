@@ -18,6 +18,7 @@ from orchestrator_core.broker.ledger.vm import VmKey, VmOrigin
 from orchestrator_core.broker.operations import inserts
 from orchestrator_core.broker.operations.kinds import ADOPT, IGNORE, STOP
 from orchestrator_core.broker.operations.operation import FINAL, Requester
+from orchestrator_core.broker.orphans.reasons import MEANINGS, OrphanReason
 from orchestrator_core.broker.states import OperationState, VmState
 from orchestrator_core.errors import NodeNotFound
 from orchestrator_core.model import Node, NodeState
@@ -26,17 +27,6 @@ from orchestrator_core.settings.model import OrphanSettings
 from orchestrator_core.state.clock import now
 from orchestrator_core.state.insert import insert_unless_there
 from orchestrator_core.state.tables import operations, orphans
-
-UNKNOWN: Final = "unknown_operation"
-
-REASONS: Final[Mapping[str, str]] = {
-    UNKNOWN: "it has the marker of this installation, but the database does not know its "
-    "operation; the database may be older than the VM",
-    "operation_ended": "its start was recorded as failed before the VM appeared",
-    "second_of_one": "its operation has also started another VM",
-    "gone_before": "its cloud reported it as gone and shows it again",
-}
-"""Reasons for which a VM counts as an orphan, with their explanations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +54,7 @@ class Orphan:
     @property
     def explanation(self) -> str:
         """The meaning of the reason."""
-        return REASONS[self.reason]
+        return MEANINGS[self.reason]
 
 
 def note(
@@ -86,7 +76,9 @@ def note(
     return [_see(connection, cloud, node, reason) for node, reason in seen.values()]
 
 
-def _reason(connection: Connection, cloud: str, installation: str, node: Node) -> str | None:
+def _reason(
+    connection: Connection, cloud: str, installation: str, node: Node
+) -> OrphanReason | None:
     started_by = _operation(installation, node)
     if started_by is None or node.state is NodeState.TERMINATED:
         return None
@@ -101,13 +93,13 @@ def _reason(connection: Connection, cloud: str, installation: str, node: Node) -
         return None
     ever += vms.of_operation(connection, node.id, started_by)
     if any(vm.gone_at is not None for vm in ever):
-        return "gone_before"
+        return OrphanReason.GONE_BEFORE
     if operation is None:
-        return UNKNOWN
+        return OrphanReason.UNKNOWN_OPERATION
     if operation.state not in FINAL:
         return None
     succeeded = operation.state == OperationState.SUCCEEDED
-    return "second_of_one" if succeeded else "operation_ended"
+    return OrphanReason.SECOND_OF_ONE if succeeded else OrphanReason.OPERATION_ENDED
 
 
 def _operation(installation: str, node: Node) -> str | None:
@@ -134,7 +126,7 @@ def forget_ignored(connection: Connection, unseen: float) -> int:
     return connection.execute(delete(orphans).where(*ignored)).rowcount
 
 
-def _see(connection: Connection, cloud: str, node: Node, reason: str) -> Orphan:
+def _see(connection: Connection, cloud: str, node: Node, reason: OrphanReason) -> Orphan:
     marker = read_marker(node.marker or "")
     assert marker is not None
     this = (orphans.c.cloud == cloud, orphans.c.node_id == node.id)
@@ -318,7 +310,7 @@ def is_to_be_destroyed(orphan: Orphan, rule: OrphanSettings, clock: float) -> bo
     return (
         rule.destroy
         and orphan.ignored_at is None
-        and orphan.reason != UNKNOWN
+        and orphan.reason != OrphanReason.UNKNOWN_OPERATION
         and orphan.times_seen >= rule.times
         and clock - orphan.first_seen_at >= rule.age
     )

@@ -12,6 +12,7 @@ from orchestrator_core.broker.ledger import vms
 from orchestrator_core.broker.ledger.vm import VmKey
 from orchestrator_core.broker.operations.operation import Requester
 from orchestrator_core.broker.orphans import orphans
+from orchestrator_core.broker.orphans.reasons import OrphanReason
 from orchestrator_core.clouds.cloud import Cloud
 from orchestrator_core.clouds.living import is_living
 from orchestrator_core.clouds.registry import Registry
@@ -131,7 +132,10 @@ def clock_of(connection: Connection) -> float:
 def _apply_rules(connection: Connection, cloud: CloudSettings, seen: list[orphans.Orphan]) -> None:
     """Hold destruction if the cloud has VMs unknown to the database; destroy orphans by rule."""
     # An operator who confirms has seen the orphans of that time; only a new one raises new doubt.
-    if any(orphan.reason == orphans.UNKNOWN and orphan.times_seen == 1 for orphan in seen):
+    if any(
+        orphan.reason == OrphanReason.UNKNOWN_OPERATION and orphan.times_seen == 1
+        for orphan in seen
+    ):
         installation.doubt(
             connection,
             f"cloud {cloud.name} has VMs of this installation that the database does not know; it "

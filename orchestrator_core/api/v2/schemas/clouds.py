@@ -130,7 +130,7 @@ class CloudReportSchema(Schema):
 
     name = text("The name in the settings.")
     driver = text("The plugin.")
-    destroy = text("The VMs that may be destroyed: `own` or `all`.")
+    destroy = one_of("The VMs that may be destroyed.", "own", "all")
     display_name = optional("The name for people.")
     provider = optional("The short name of the provider.")
     host = optional("The host of its API.")
@@ -143,5 +143,5 @@ class CloudReportSchema(Schema):
     queue = fields.Nested(QueueSchema, required=True)
     last_success = fields.Nested(LastCallSchema, required=True, allow_none=True)
     last_error = fields.Nested(LastErrorSchema, required=True, allow_none=True)
-    scope = text("`process`: each process has its own health.")
+    scope = one_of("`process`: each process has its own health.", "process")
     pid = number("The process that answered.")

@@ -58,3 +58,10 @@ def one_of(description: str, *options: str, always: bool = True) -> fields.Strin
     """Return one of several texts."""
     about = {"description": description}
     return fields.String(required=always, validate=validate.OneOf(options), metadata=about)
+
+
+def one_of_or_none(description: str, *options: str) -> fields.String:
+    """Return one of several texts, or null."""
+    about = {"description": description}
+    choice = validate.OneOf([*options, None])
+    return fields.String(required=True, allow_none=True, validate=choice, metadata=about)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from marshmallow import Schema, fields
 
 from orchestrator_core.api.v2.schemas.fields import (
@@ -9,6 +12,7 @@ from orchestrator_core.api.v2.schemas.fields import (
     list_of,
     number,
     one_of,
+    one_of_or_none,
     optional,
     text,
     time,
@@ -16,7 +20,15 @@ from orchestrator_core.api.v2.schemas.fields import (
 )
 from orchestrator_core.api.v2.words import KINDS_OF_WORDS
 from orchestrator_core.broker.operations.kinds import KINDS
-from orchestrator_core.broker.states import AssignmentState, OperationState
+from orchestrator_core.broker.operations.operation import AttemptOutcome
+from orchestrator_core.broker.orphans.reasons import MEANINGS as ORPHAN_REASONS
+from orchestrator_core.broker.orphans.reasons import OrphanReason
+from orchestrator_core.broker.states import END_REASONS, AssignmentState, EndReason, OperationState
+
+
+def _meanings(words: Mapping[Any, str]) -> str:
+    """Return words with their meanings, in Markdown."""
+    return "; ".join(f"`{word}`: {meaning}" for word, meaning in words.items())
 
 
 class OperationErrorSchema(Schema):
@@ -66,7 +78,11 @@ class AttemptSchema(Schema):
     process = text("The process that made it.")
     started_at = time("Its beginning.")
     ended_at = time("Its end.")
-    outcome = text("How it ended.")
+    outcome = one_of(
+        "`ok`; `error`: it failed; `unknown`: it may have changed something; `lost`: its process "
+        "ended before it.",
+        *AttemptOutcome,
+    )
     error_code = optional("The code of its error.")
     detail = optional("The message of its error.")
 
@@ -94,18 +110,22 @@ class AssignmentSchema(Schema):
     assigned_at = time("When the backend agreed.")
     lease_expires_at = time("When the lease ends; null without a lease.")
     ended_at = time("When it ended.")
-    end_reason = optional("Why it ended.")
+    end_reason = one_of_or_none(
+        f"Why it ended: {_meanings(END_REASONS)}. Null until then.", *EndReason
+    )
 
 
 class AssignmentEventSchema(Schema):
     """One event of an assignment."""
 
     at = time("When.")
-    state = text("The state from then on.")
+    state = one_of("The state from then on.", *AssignmentState)
     operation = optional("The operation.")
     caller = optional("The caller.")
     request_id = optional("The request.")
-    reason = optional("The reason.")
+    reason = optional(
+        "Why: an `end_reason`, `renewed`, or the error code of the release that was refused."
+    )
 
 
 class AssignmentWithHistorySchema(AssignmentSchema):
@@ -121,8 +141,8 @@ class OrphanSchema(Schema):
     cloud = text("The name of the cloud.")
     node = text("The cloud's id of the VM.")
     name = optional("Its name.")
-    reason = text("The reason, in one word.")
-    detail = text("The reason.")
+    reason = one_of(f"Why it counts as an orphan: {_meanings(ORPHAN_REASONS)}.", *OrphanReason)
+    detail = text("The reason in words.")
     operation = text("The operation that the marker names.")
     first_seen_at = time("When it was seen first.")
     last_seen_at = time("When it was seen last.")
@@ -154,7 +174,10 @@ class ProcessSchema(Schema):
     """A process that works on the database."""
 
     id = text("The id.")
-    kind = text("`web`, `worker` or `command`.")
+    kind = one_of(
+        "A process of the server, a durable worker, or a command of an operator.",
+        *("web", "worker", "command"),
+    )
     version = text("The version of the core.")
     started_at = time("When it started.")
     seen_at = time("Its last heartbeat.")
