@@ -72,6 +72,7 @@ from orchestrator_core.model import (
     VmStatus,
 )
 from orchestrator_core.redaction import redact, register_secret
+from orchestrator_core.refusals import AlreadyAssigned, NotAssigned, NotUsable
 from orchestrator_core.settings.kept_files import read_settings_file
 from orchestrator_core.settings.paths import FileField, PathField
 from orchestrator_core.settings.secrets import Secret, SecretField, SecretMapping, reveal_all
@@ -86,6 +87,7 @@ from orchestrator_core.start_request import (
 from orchestrator_core.traces.tracer import trace_headers
 
 __all__ = [
+    "AlreadyAssigned",
     "AssignRequest",
     "AssignmentResult",
     "BackendContext",
@@ -117,7 +119,9 @@ __all__ = [
     "Node",
     "NodeNotFound",
     "NodeState",
+    "NotAssigned",
     "NotFound",
+    "NotUsable",
     "OperationStatus",
     "OrchestratorError",
     "Outcome",

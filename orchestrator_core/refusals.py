@@ -9,13 +9,19 @@ from orchestrator_core.errors import Held, Refused
 
 
 class AlreadyAssigned(Refused):
-    """The VM is assigned to another user or application."""
+    """The VM is assigned to another user or application.
+
+    .. versionadded:: 0.1
+    """
 
     code = "already_assigned"
 
 
 class NotAssigned(Refused):
-    """The VM is not assigned."""
+    """The VM is not assigned.
+
+    .. versionadded:: 0.1
+    """
 
     code = "not_assigned"
 
@@ -81,7 +87,10 @@ class AmbiguousHostname(Refused):
 
 
 class NotUsable(Refused):
-    """The VM is in a state in which it cannot be assigned."""
+    """The VM is in a state in which it cannot be assigned.
+
+    .. versionadded:: 0.1
+    """
 
     code = "not_usable"
 

@@ -21,7 +21,7 @@ from orchestrator_core import (
     Node,
     NodeNotFound,
     NodeState,
-    Refused,
+    NotUsable,
     Vm,
     VmStatus,
     hookimpl,
@@ -81,11 +81,11 @@ class GivenBackend:
     def assign_vm(self, request: AssignRequest) -> AssignmentResult:
         """Allow the assignment of a usable VM; the ledger ensures that there is no other holder.
 
-        :raises Refused: when the VM is in an unusable state; the message names the state.
+        :raises NotUsable: when the VM is in an unusable state; the message names the state.
         """
         node_id = request.vm.id_vm
         if request.vm.status == VmStatus.FAULTY.value:
-            raise Refused(
+            raise NotUsable(
                 f"Node {node_id} ({request.vm.hostname}) cannot be assigned: "
                 f"it is in state {request.vm.status_desc.lower()}"
             )

@@ -73,6 +73,8 @@ class AssignmentHooks:
             request: the VM, the user and the application; the VM is as :meth:`resolve_vm` returned
                 it.
 
+        :raises AlreadyAssigned, NotUsable: when another user has the VM, or its state does not
+            allow it.
         :raises Refused: with the backend's own reason.
 
         .. versionadded:: 0.1
@@ -86,6 +88,7 @@ class AssignmentHooks:
         Args:
             vm: the VM as :meth:`resolve_vm` returned it.
 
+        :raises NotAssigned: when no user has the VM.
         :raises Refused: with the backend's own reason.
 
         .. versionadded:: 0.1

@@ -35,7 +35,7 @@ NOT_SHOWN: Final[Mapping[str, str]] = {
         ("headers_too_large", "uri_too_long"),
         "the server refuses it before it knows the version, in version 1's form",
     ),
-    "not_usable": "it needs a backend with its own list of VMs",
+    "refused": "it has the own words of a cloud, and the dummy cloud has none",
     "start_failed": "the dummy cloud's VMs do not fail",
 }
 """Error codes without an example, with the reason."""
@@ -114,7 +114,7 @@ class Refusals:
         at.refuse("is_orphan", "assign", status=409, body={**body, "node": orphan})
         broken = self._started(_CLOUD)
         self._operator.cloud.set_state(broken, NodeState.ERROR)
-        at.refuse("refused", "assign", status=409, body={**body, "node": broken})
+        at.refuse("not_usable", "assign", status=409, body={**body, "node": broken})
 
     def _destroys(self) -> None:
         at = self._at
