@@ -13,6 +13,8 @@ CONFIG ?= conf/orchestrator.toml
 # A process of the tests computes for less than half of its time and waits for servers otherwise,
 # so two for each core keep all cores busy.
 JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# Packages that no list of requirements names: .ci/run asks for Libvirt's, after its headers.
+EXTRA ?=
 SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 UV := build/uv/bin/uv
 
@@ -24,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(VENV)/.installed ## Install the core, every plugin and the tools into .venv
+install: $(VENV)/.installed $(EXTRA:%=$(VENV)/.extra-%) ## Install the core, every plugin and the tools into .venv
 
 $(VENV)/bin/pip:
 	@echo "Making a Python environment in $(VENV)"
@@ -41,6 +43,10 @@ $(VENV)/.installed: $(PROJECTS) requirements/dev.txt $(CONSTRAINTS) | $(VENV)/bi
 	$(BIN)/python -m pip install --upgrade pip setuptools
 	$(BIN)/python -m pip install -r requirements/dev.txt $(addprefix -e ,$(PACKAGES))
 	touch $(VENV)/.runtime $@
+
+$(VENV)/.extra-%: | $(VENV)/.installed
+	$(BIN)/python -m pip install $*
+	touch $@
 
 run: $(VENV)/.runtime ## Serve the dummy cloud on 127.0.0.1:5050
 	$(BIN)/orchestrator serve --config $(CONFIG)

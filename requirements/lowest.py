@@ -39,6 +39,9 @@ def main(uv: str, output: Path) -> None:
         command = [uv, "pip", "compile", *options, "--python", sys.executable, str(wanted)]
         command += ["--no-header", "--no-annotate", "--strip-extras", "--output-file", str(output)]
         subprocess.run(command, check=True)  # noqa: S603 - the tool that the make target names
+    pinned = {_name(pin) for pin in output.read_text(encoding="utf-8").splitlines()}
+    with output.open("a", encoding="utf-8") as file:  # what is only installed where it can be
+        file.writelines(f"{pin}\n" for pin in pins if _name(pin) and _name(pin) not in pinned)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ GRACE: Final = 15.0
 """Seconds after a damage in which its cloud may still fail: missing files are tried every 10 s."""
 
 CLOUDS: Final = ("fake_driver", "other", "stack", "lab")
+WEB_WORKERS: Final = 2
 PASSWORD: Final = "password-of-the-stack"
 
 SETTINGS: Final = """
@@ -115,7 +116,7 @@ class ServedFiles:
 
     def command(self) -> list[str]:
         """Return the server's command, without root's permission to read every file."""
-        command = serve_command(self.folder / "orchestrator.toml", workers=2)
+        command = serve_command(self.folder / "orchestrator.toml", workers=WEB_WORKERS)
         caps = "--bounding-set=-dac_override,-dac_read_search"
         return [program("setpriv", "util-linux"), caps, "--", *command]
 

@@ -25,7 +25,7 @@ def find(file: Path) -> str:
         file: The database file; it is not changed.
     """
     try:
-        connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", _SECONDS, uri=True)
+        connection = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", timeout=_SECONDS, uri=True)
     except sqlite3.Error as error:
         return _words(error)
     try:

@@ -38,11 +38,13 @@ def body(shape: str, length: int) -> bytes:
 
 
 def seconds(raw: bytes) -> float:
+    """Return the processor's time, which other processes do not lengthen."""
+
     def once() -> float:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         with suppress(InvalidParameter):
             load(StartRequestSchema(), parse_object(raw))
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     return min(once() for _ in range(5))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,10 @@ def moved(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         shift = [0.0]
         move = lambda seconds: shift.__setitem__(0, seconds)  # noqa: E731
         prepare = engines._prepare_sqlite
-        real = sqlite3.connect(":memory:", check_same_thread=False)
 
         def julian(word: str) -> float:
-            (found,) = real.execute("SELECT julianday(?)", (word,)).fetchone()
+            with closing(sqlite3.connect(":memory:")) as real:
+                (found,) = real.execute("SELECT julianday(?)", (word,)).fetchone()
             return float(found) + shift[0] / 86_400
 
         def connect(connection: sqlite3.Connection, record: Any) -> None:

@@ -14,19 +14,21 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_once_begun_it_goes_on_without_its_caller() -> None:
-    in_flight, ended = InFlight(), asyncio.Event()
+    in_flight, begun, answer, ended = InFlight(), asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def change(permit: Permit) -> None:
         permit.begin()
-        await asyncio.sleep(0.05)
+        begun.set()
+        await answer.wait()
         ended.set()
 
     caller = asyncio.ensure_future(in_flight.run(change))
-    await asyncio.sleep(0.01)
+    await begun.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert not ended.is_set()
+    answer.set()
     await in_flight.drain()
     assert ended.is_set()
 

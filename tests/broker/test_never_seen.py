@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,16 +17,18 @@ from orchestrator_core.broker.worker import housekeeping
 from orchestrator_core.settings.model import StateSettings
 from orchestrator_core.settings.secrets import Secret
 from orchestrator_core.state.database import Database
+from orchestrator_core.state.tables import orphan_scans
 from orchestrator_core.state.tables import vms as rows
 from orchestrator_core.state.upgrade import upgrade
 from tests.databases import MakeUrl
-from tests.stateful import Api, settings, stateful
+from tests.stateful import Api, settings, stateful, wait_for
 
 GHOST = "never-was"
 
 
 ERRORS = ("conflict", "quota")
 HOOKS = ("get_node", "stop_vm")
+REFUSALS = list(product(ERRORS, HOOKS))
 ACTIONS = ("reboot", "poweron", "poweroff", "assign", "release", "renew")
 
 
@@ -44,21 +48,27 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def api(folder: Path) -> Iterator[Api]:
-    more = "".join(section(error, hook) for error in ERRORS for hook in HOOKS)
+    more = "".join(section(error, hook) for error, hook in REFUSALS)
     with stateful(
         settings('url = "sqlite:///state.db"\norphan_scan_interval = 3600.0', more=more), folder
     ) as api:
+        # A VM that a listing shows while its stop runs is seen, and its row stays.
+        wait_for(lambda: scanned(folder), lambda clouds: len(clouds) == 1 + len(REFUSALS))
         yield api
+
+
+def scanned(folder: Path) -> list[str]:
+    """Return the clouds whose first orphan scan has ended."""
+    query = select(orphan_scans.c.cloud).where(orphan_scans.c.ended_at.is_not(None))
+    with closing(Database(f"sqlite:///{folder}/state.db", folder)) as database:
+        return list(database.read_now(lambda c: c.execute(query).scalars().all()))
 
 
 def living(folder: Path, cloud: str) -> list[str]:
     """Return the ids of a cloud's VMs whose row in the database has not ended."""
-    database = Database(f"sqlite:///{folder}/state.db", folder)
-    try:
-        query = select(rows.c.node_id).where(rows.c.gone_at.is_(None), rows.c.cloud == cloud)
+    query = select(rows.c.node_id).where(rows.c.gone_at.is_(None), rows.c.cloud == cloud)
+    with closing(Database(f"sqlite:///{folder}/state.db", folder)) as database:
         return list(database.read_now(lambda c: c.execute(query).scalars().all()))
-    finally:
-        database.close()
 
 
 @pytest.mark.parametrize("hook", HOOKS)

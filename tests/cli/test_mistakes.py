@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -329,7 +330,7 @@ def a_database(file: Path, found: int) -> None:
     database = Database(f"sqlite:///{file}", Path())
     upgrade(database)
     database.close()
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (str(found),))
         connection.execute("UPDATE installation SET oldest_reader = ?", (found,))
 

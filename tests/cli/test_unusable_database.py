@@ -6,6 +6,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_a_damaged_header_is_told_by_every_command(
 ) -> None:
     file = tmp_path / "var" / "state.db"
     file.parent.mkdir()
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE one (id INTEGER)")
     data = bytearray(file.read_bytes())
     data[changed[0]] = changed[1]

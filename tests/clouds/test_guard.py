@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -306,6 +307,12 @@ def one(_: CloudDescription, node: Node) -> str:
     return node.id
 
 
+async def collected_after(fail: Callable[[int], Awaitable[None]]) -> int:
+    """Return the number of objects that the collector finds after 100 failures."""
+    await fail(100)
+    return gc.collect()
+
+
 async def test_a_failed_call_leaves_nothing_for_the_collector(make_cloud: MakeCloud) -> None:
     cloud = make_cloud(Plugin(failing(NodeNotFound("x"), 999)))
 
@@ -319,7 +326,7 @@ async def test_a_failed_call_leaves_nothing_for_the_collector(make_cloud: MakeCl
     gc.collect()
     gc.disable()
     try:
-        await fail(100)
-        assert gc.collect() < 100
+        # Threads of the tests before may end meanwhile, but not in each of these rounds.
+        assert min([await collected_after(fail) for _ in range(3)]) < 100
     finally:
         gc.enable()

@@ -34,7 +34,7 @@ def test_what_is_repeated(error: errors.OrchestratorError, *, read: bool, change
     assert (delay(error, 1, 3, 60, unchanged=False) is not None) is change
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(
     attempt=st.integers(1, 30),
     left=st.floats(0, 1000),

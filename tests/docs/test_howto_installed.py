@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -45,7 +46,9 @@ def test_wrong_settings_are_told_as_shown(
     installed: dict[str, str], tmp_path: Path, clean_environment: dict[str, str]
 ) -> None:
     config = tmp_path / "orchestrator.toml"
-    config.write_text(block("howto", "toml", "regoin").text)
+    # Another server on this machine may listen on the default port.
+    free = '[server]\nbind = "127.0.0.1:0"\n'
+    config.write_text(block("howto", "toml", "regoin").text + free)
     command, _, expected = block("howto", "console", "regoin").text.partition("\n")
     words = shlex.split(command)
     assert words[:2] == ["$", "orchestrator"]
@@ -109,6 +112,6 @@ def test_the_tables_are_made_and_counted_in(serve: Serve, tmp_path: Path) -> Non
     body = {"name": "x", "image": "1", "size": "1"}
     for _ in range(3):
         assert loopback.post(f"{server.url}/api/v1/vm/start", json=body).status_code == 200
-    with sqlite3.connect(tmp_path / "tally.db") as database:
+    with closing(sqlite3.connect(tmp_path / "tally.db")) as database, database:
         counted = database.execute("SELECT caller, starts FROM extension_tally__starts").fetchall()
     assert counted == [("anonymous", 3)]

@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,7 @@ def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         api.assign(nodes[1])
         api.stop(nodes[2])
         api.release(nodes[1])
-    with sqlite3.connect(folder / "state.db") as connection:
+    with closing(sqlite3.connect(folder / "state.db")) as connection, connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder
 
@@ -149,7 +150,7 @@ def made(folder: Path) -> Path:
     upgrade(database)
     database.checkpoint()
     database.close()
-    with sqlite3.connect(folder / "state.db") as connection:
+    with closing(sqlite3.connect(folder / "state.db")) as connection, connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder / "state.db"
 
@@ -184,7 +185,7 @@ def test_a_sound_database_is_not_called_damaged(seed: Path) -> None:
 )
 def test_damaged_values_are_found(seed: Path, tmp_path: Path, statement: str, what: str) -> None:
     file = Path(shutil.copy(seed / "state.db", tmp_path))
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(statement)
     assert what in damage.find(file)
 

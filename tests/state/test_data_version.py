@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,11 @@ with sqlite3.connect(sys.argv[1]) as connection:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def database(tmp_path: Path) -> Iterator[Database]:
     one = Database(f"sqlite:///{tmp_path}/state.db", tmp_path)
     one.write_now(lambda c: c.execute(text("CREATE TABLE t (n INTEGER)")))
-    return one
+    yield one
+    one.close()
 
 
 def test_each_commit_changes_it(database: Database, tmp_path: Path) -> None:

@@ -238,6 +238,7 @@ def test_all_that_wait_share_the_failure_of_a_connection_that_took_long(
 
 
 def test_a_connection_that_was_refused_at_once_is_tried_again(
-    unreachable: tuple[Database, Proxy],
+    unreachable: tuple[Database, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("orchestrator_core.state.postgresql._LONG_SECONDS", 60.0)
     assert attempts(*unreachable) >= 10

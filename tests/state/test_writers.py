@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from threading import Event
 from typing import Any
 
@@ -46,7 +47,7 @@ class Book:
 
     def numbers(self) -> list[int]:
         """Return the committed numbers, as any other process sees them."""
-        with sqlite3.connect(str(self.url.database)) as connection:
+        with closing(sqlite3.connect(str(self.url.database))) as connection, connection:
             rows = connection.execute("SELECT number FROM numbers ORDER BY number").fetchall()
         return [row[0] for row in rows]
 
@@ -97,7 +98,7 @@ def test_what_is_submitted_while_a_transaction_runs_is_written_by_its_commit(boo
 
 
 def test_what_is_submitted_while_another_process_writes_is_one_commit(book: Book) -> None:
-    with sqlite3.connect(str(book.url.database), isolation_level=None) as other:
+    with closing(sqlite3.connect(str(book.url.database), isolation_level=None)) as other, other:
         other.execute("BEGIN IMMEDIATE")
         waiting = [book.put(number) for number in range(1, 6)]
         assert book.commits == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator_cistern.resolve import resolve
@@ -104,6 +104,7 @@ def test_long_lists_of_names_are_cut() -> None:
 WORD = st.sampled_from(["a", "b", "A", "", "c"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(WORD, WORD)), st.none() | WORD, st.none() | WORD)
 def test_what_is_found_is_the_only_one_that_could_be_meant(
     pairs: list[tuple[str, str]], node: str | None, hostname: str | None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
 from typing import Any
 
 import hostile_server as hostile
-from hostile_server import Behaviour, Peer, answer
+from hostile_server import Behaviour, HostileServer, Peer, answer
+
+from orchestrator_core import CloudError, CloudTimeout
 
 SECRETS = {"key": "the-user-AKIA", "secret": "the-password-hunter2"}
 TOKEN = "the-token-of-keystone"
@@ -49,6 +52,28 @@ def before_login(kind: str, behaviour: Behaviour) -> Behaviour:
         return behaviour(peer)
 
     return behave
+
+
+def error_once_asked(
+    server: HostileServer, call: Callable[[float], CloudError], seconds: float
+) -> CloudError:
+    """Return the error of a call whose request the server has got.
+
+    On a busy machine a call's time can end before its request is sent. The error then says rightly
+    that nothing was done, and the call is made again with twice the time.
+
+    Args:
+        server: the server.
+        call: the call, with the seconds that it may take.
+        seconds: the seconds of the first call.
+    """
+    before = len(server.requests)
+    error = call(seconds)
+    while len(server.requests) == before:
+        assert (type(error), error.repeat_is_safe) == (CloudTimeout, True), error
+        seconds *= 2
+        error = call(seconds)
+    return error
 
 
 def _login(peer: Peer) -> object:

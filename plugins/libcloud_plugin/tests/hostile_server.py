@@ -232,15 +232,17 @@ def announce(mebibytes: int) -> Behaviour:
     return behave
 
 
+@cache  # Packing takes most of a second, and every run of tests imports this module.
+def packed(mebibytes: int) -> bytes:
+    """Return a small body that unpacks to this much."""
+    return gzip.compress(b" " * (mebibytes * MEBIBYTE), compresslevel=9)
+
+
 def bomb(mebibytes: int) -> Behaviour:
     """Send a small body that unpacks to this much."""
 
-    @cache  # Packing takes most of a second, and every run of tests imports this module.
-    def body() -> bytes:
-        return gzip.compress(b" " * (mebibytes * MEBIBYTE), compresslevel=9)
-
     def behave(peer: Peer) -> object:
-        return answer(200, body(), headers="Content-Encoding: gzip\r\n")(peer)
+        return answer(200, packed(mebibytes), headers="Content-Encoding: gzip\r\n")(peer)
 
     return behave
 

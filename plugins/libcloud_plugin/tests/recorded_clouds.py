@@ -182,16 +182,18 @@ def recorded(name: str) -> Iterator[Recorded | None]:
         for target, new in _PATCHES.items():
             stack.enter_context(patch(target, new))
         try:
-            driver = _driver_of(test_class)
+            driver = _driver_of(test_class, stack)
         except unittest.SkipTest:
             driver = None
         yield None if driver is None else Recorded(_plugin(driver), driver, edge)
 
 
-def _driver_of(test_class: Any) -> Any:
+def _driver_of(test_class: Any, stack: ExitStack) -> Any:
     if test_class is _Nttcis:
         return _Nttcis.make()
     test = test_class()
+    # Google's classes patch there, and Python 3.14 starts no patch twice.
+    stack.callback(test_class.tearDownClass)
     test.setUpClass()
     test.setUp()
     driver: Any = getattr(test, "driver", None)

@@ -230,7 +230,7 @@ def test_the_deadline_ends_a_list(start: Start) -> None:
     driver, cloud = start("digitalocean", "slow")
     with pytest.raises(CloudTimeout):
         ids(driver, "list_nodes", 0.6)
-    assert 1 < len(cloud.seen) < 5
+    assert len(cloud.seen) < 5
 
 
 def test_a_count_that_is_of_one_page_only(start: Start) -> None:

@@ -9,7 +9,16 @@ from typing import Any
 
 import hostile_server as hostile
 import pytest
-from hostile_clouds import CASES, HEALTHY, SECRETS, TOKEN, Case, before_login, settings
+from hostile_clouds import (
+    CASES,
+    HEALTHY,
+    SECRETS,
+    TOKEN,
+    Case,
+    before_login,
+    error_once_asked,
+    settings,
+)
 from hostile_server import Behaviour, HostileServer
 
 from orchestrator_core import CloudError, CloudUnreachable, Deadline, InvalidAnswer, PluginContext
@@ -90,7 +99,7 @@ def test_what_becomes_of_it(cloud: Cloud, kind: str, case: Case) -> None:
     if kind == "ec2" and case.text == "understood":
         server.behaviour = hostile.answer(200, b"<a><b")
 
-    error = failure(driver, case.seconds)
+    error = error_once_asked(server, lambda seconds: failure(driver, seconds), case.seconds)
     assert (type(error).__name__, error.transient) == (case.error, case.transient), error
     assert case.text in error.message
     assert error.message.startswith("Cloud aws ")

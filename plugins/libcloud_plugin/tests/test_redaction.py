@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator_core import CloudError, Secret, redact
@@ -177,6 +177,7 @@ _PIECES = st.sampled_from([*FORMS, *ADDRESSES, " ", "\n", "'", ": ", "Quota exce
 _TEXTS = st.lists(st.one_of(_PIECES, st.text(max_size=12)), max_size=12).map("".join)
 
 
+@settings(deadline=None)
 @given(
     text=_TEXTS,
     status=st.sampled_from([400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 535]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Final
+from xml.etree.ElementTree import Element
 
 from orchestrator_core import CloudError, CredentialsRefused, NotFound, QuotaExceeded, RateLimited
 from orchestrator_libcloud.errors import provider_codes, provider_phrases, refusal, start_fields
@@ -232,7 +233,9 @@ def _words(error: Exception) -> str:
     if not _names(error)[0].startswith(_OWN_WORDS):
         return ""
     # Not str(error): some drivers put a whole answer there, which is no text and fails.
-    found = getattr(error, "value", None) or getattr(error, "message", None) or error.args
+    given = (getattr(error, name, None) for name in ("value", "message"))
+    # Python is about to change the truth value of an XML element, which vCloud's driver puts there.
+    found = next((one for one in given if isinstance(one, Element) or one), error.args)
     return found if isinstance(found, str) else " ".join(map(str, refusal.flat(found)))
 
 

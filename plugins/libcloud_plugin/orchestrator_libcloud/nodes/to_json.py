@@ -125,6 +125,9 @@ class _Converter:
             return self._mapping(value.items())
         if type(value) is list:
             return [self.convert(item) for item in value]
+        # A lazy object loads itself when it is first asked. From Python 3.14 on, isinstance hides
+        # some of the errors of that.
+        _ = value.__class__
         for types, converter in _SCALARS:
             if isinstance(value, types):
                 return converter(value)
