@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,9 +59,10 @@ def check(
     """
     settings = load_and_explain(config)
     configure_logging(for_commands(settings.server))
-    if not reload:  # the server's first process has done it
-        check_run_directory()
-        _check_listening(settings)
+    # The server's first process has checked the machine before a reload.
+    faults = [] if reload else list(_faults_of_machine(settings))
+    for fault in faults:
+        click.echo(redact(f"orchestrator: {fault}"), err=True)
     with made(settings) as parts:
         registry, database = parts.registry, parts.database
         if reload and database is not None:
@@ -81,7 +82,7 @@ def check(
         click.echo(redact(f"orchestrator: {settings.file or 'settings'}: {level}{fault}"), err=True)
     if reload:
         click.echo(READY)
-    elif wrong_starts:
+    elif wrong_starts or faults:
         sys.exit(1)
     if not quiet:
         Console(soft_wrap=True, markup=False).print(_table(findings))
@@ -125,6 +126,15 @@ def _start(settings: Settings, starts: StartOptions) -> None:
 
     if not check_starts(settings, starts):
         sys.exit(1)
+
+
+def _faults_of_machine(settings: Settings) -> Iterator[str]:
+    """Yield what keeps this machine from serving the settings, beside what is in them."""
+    for check in (check_run_directory, lambda: _check_listening(settings)):
+        try:
+            check()
+        except OrchestratorError as error:
+            yield error.message
 
 
 def _check_listening(settings: Settings) -> None:

@@ -429,6 +429,19 @@ def test_a_port_in_use_names_the_process(
     assert f": process {os.getpid()} (" in done.stderr
 
 
+def test_check_tells_of_a_port_in_use_and_of_the_database_together(
+    run: Run, folder: Path, taken_port: int
+) -> None:
+    config = folder / "orchestrator.toml"
+    (folder / "letter.txt").write_text("Dear reader, this is no database.")
+    state = f'[state]\nurl = "sqlite:///{folder}/letter.txt"\n'
+    config.write_text(f'{CLOUD}[server]\nbind = "127.0.0.1:{taken_port}"\n{state}')
+    done = run("check", "--config", str(config))
+    assert done.returncode == 1
+    assert "[server] bind: cannot listen on " in done.stderr
+    assert f"{folder}/letter.txt is " in done.stderr
+
+
 def test_check_takes_the_port_of_a_server_that_runs(run: Run, folder: Path) -> None:
     config = folder / "orchestrator.toml"
     config.write_text(CLOUD)
