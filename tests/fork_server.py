@@ -19,6 +19,7 @@ import ctypes
 import gc
 import importlib
 import json
+import mimetypes
 import os
 import resource
 import runpy
@@ -57,6 +58,7 @@ _MODULES: Final = (
     "orchestrator_core.cli.operations",
     "orchestrator_core.cli.serve",
     "orchestrator_core.cli.worker",
+    "orchestrator_core.metrics.recording",
     "orchestrator_core.server.durable",
     "orchestrator_core.server.gunicorn",
     "orchestrator_core.server.logger",
@@ -320,6 +322,7 @@ def _end(status: int) -> None:
 if __name__ == "__main__":
     for _name in _MODULES:
         importlib.import_module(_name)
+    mimetypes.init()  # Falcon does so for each application, from a file of the system.
     _hasten_gunicorn()
     gc.collect()
     gc.freeze()
