@@ -69,6 +69,10 @@ class OrchestratorError(Exception):
             only; set by the core.
 
             .. versionadded:: 0.1
+        raised_in: the title of the cloud or the backend whose call failed, such as ``Cloud aws``;
+            set by the core. The error of a cloud passes the backend that has asked the cloud, too.
+
+            .. versionadded:: 0.1
         nothing_done: for a change that a plugin's hook refuses. True if it is certain that nothing
             was changed, because the request that would have changed something was itself refused
             or never sent. False if something was changed before the refusal. None if the plugin
@@ -83,6 +87,7 @@ class OrchestratorError(Exception):
     operation_id: str | None = None
     nothing_done: bool | None = None
     network_fault: str = ""
+    raised_in: str = ""
 
     def __init__(self, message: str, *, nothing_done: bool | None = None) -> None:
         super().__init__(message)

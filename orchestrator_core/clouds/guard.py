@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
-from weakref import WeakKeyDictionary
 
 from orchestrator_core.clouds import retries
 from orchestrator_core.clouds.breaker import Breaker, Circuit
@@ -36,9 +35,6 @@ T = TypeVar("T")
 
 Job = Callable[[Hooks, Deadline], T]
 """Blocking code, which receives the plugin's hooks and the deadline of its attempt."""
-
-_first_guards: Final[WeakKeyDictionary[OrchestratorError, Guard]] = WeakKeyDictionary()
-"""The first guard that each error has passed; that of a cloud passes its backend's guard too."""
 
 _LOCAL_THREADS: Final = 4
 """The smallest number that can be divided among callers.
@@ -162,7 +158,7 @@ class Guard:
                 with self.journal.span(operation, attempt):
                     return await self._attempt(operation, attempt, hooks, job, whole), attempt
             except OrchestratorError as error:
-                _first_guards.setdefault(error, self)
+                error.raised_in = error.raised_in or self.title
                 error.attempts = attempt
                 unchanged = permit is None or not permit.begun
                 if isinstance(error, CredentialsRefused):
@@ -256,7 +252,7 @@ class Guard:
         finally:
             if raised is None:
                 self._handle.accepted(hooks)
-            if isinstance(raised, CloudError) and _first_guards.get(raised, self) is not self:
+            if isinstance(raised, CloudError) and raised.raised_in not in ("", self.title):
                 # A backend asked a cloud, and the error is that cloud's. Counted here too, the
                 # failure of one cloud would stop the backend for all clouds that it serves.
                 self.breaker.ended(probe=probe)
