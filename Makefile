@@ -19,7 +19,7 @@ UV := build/uv/bin/uv
 export PIP_CONSTRAINT := $(abspath $(CONSTRAINTS))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install run demo check quick test cov lowest soak bench docs pages wheels lock audit swagger changelog release tag clean
+.PHONY: help install run demo check quick test cov lowest soak bench docs pages examples wheels lock audit swagger changelog release tag clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,6 +85,10 @@ docs: install ## Build the pages into build/docs; warnings are errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 
 pages: install ## Write docs/reference/ and the other generated pages again
+	$(BIN)/python -m docs.pages
+
+examples: install ## Record the examples of the API's descriptions from a server, and write the pages that show them
+	$(BIN)/python -m tests.api_examples
 	$(BIN)/python -m docs.pages
 
 wheels: $(VENV)/bin/pip ## Build the packages as wheels into dist/, to be installed elsewhere

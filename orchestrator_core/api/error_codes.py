@@ -186,6 +186,11 @@ def codes_of_http(*, with_body: bool) -> dict[int, list[str]]:
     return found
 
 
+OF_UNREADABLE_HEADS: Final = frozenset(
+    {"malformed_request", "request_timeout", "uri_too_long", "headers_too_large"}
+)
+"""The codes of requests whose version of the API is unknown, because their head is unreadable."""
+
 _OF_BODIES: Final = frozenset(
     {
         *("body_in_pieces", "incomplete_body", "body_timeout"),

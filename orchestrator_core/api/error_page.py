@@ -13,8 +13,9 @@ from orchestrator_core.api.error_codes import IN_VERSION_1, ErrorCode, error_cod
 _HEAD: Final = """\
 # Errors
 
-Every error answer has the five keys that [the API of version 1](api-v1.md#errors) documents. Most
-have an `error_code` too: one stable word for programs. `message` is for people.
+Most errors have an `error_code`: one stable word for programs. Errors of version 1 have the five
+keys that [its document](api-v1.md#errors) has, with `message` for people; those of version 2 are
+[problem details](https://www.rfc-editor.org/rfc/rfc9457), with `detail` for people.
 
 <!-- Generated from the code: make pages -->
 

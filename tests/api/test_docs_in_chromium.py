@@ -33,6 +33,8 @@ return gaps.length ? Math.min(...gaps) : -1;
 """
 """The pixels between the texts of two columns in the table of conventions."""
 
+TOP_OF = "return arguments[0].getBoundingClientRect().top"
+
 SETTINGS = f"""{DUMMY}
 [server]
 root_path = "{PREFIX}"
@@ -183,6 +185,19 @@ def test_a_reader_lists_the_clouds_and_starts_a_vm(chromium: Chrome, server: Ser
     assert f"{PREFIX}/api/v2/clouds/fake_driver/nodes" in page.check_log()
 
 
+def test_an_operation_shows_the_examples_of_its_answers(chromium: Chrome, server: Server) -> None:
+    page = Page(chromium, server)
+    page.click("#operations-nodes-start_node .opblock-summary-control")
+    answers = "#operations-nodes-start_node .responses-table .response"
+    started = json.loads(page.see(f"{answers}[data-code='201'] .example code").text)
+    assert started["node"]["name"] == "dummy-3"
+    accepted = json.loads(page.see(f"{answers}[data-code='202'] .example code").text)
+    assert accepted["operation"]["kind"] == "start_vm"
+    problem = json.loads(page.see(f"{answers}[data-code='400'] .example code").text)
+    assert problem["error_code"] == "invalid_parameter"
+    page.check_log()
+
+
 def test_a_request_to_another_host_and_a_broken_script_would_be_seen(
     chromium: Chrome, server: Server
 ) -> None:
@@ -200,6 +215,9 @@ def test_the_page_fits_into_a_window(chromium: Chrome, server: Server, width: in
     metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     page = Page(chromium, server)
+    top = chromium.execute_script(TOP_OF, page.see(".auth-wrapper .authorize"))
+    assert top < 600, "Authorize is on the first screen"
+    page.click(".info details summary")
     page.click("#operations-nodes-start_node .opblock-summary-control")
     page.see("#operations-nodes-start_node .opblock-body")
     needed = chromium.execute_script(

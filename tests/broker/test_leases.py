@@ -108,7 +108,6 @@ def test_a_lease_that_is_not_renewed_ends_with_the_vm(serve_leases: Callable[...
         "node": {"id": node, "cloud": "fake_driver"},
         "result": f"Node {node} released and deleted",
         "deletion": "done",
-        "operation": operation["id"],
     }
     assert api.nodes() == ["1", "2", kept]
     assert api.assignment(other)["state"] == "active"

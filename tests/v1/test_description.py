@@ -22,6 +22,9 @@ OPERATIONS = [
     for method, operation in methods.items()
     if method != "parameters"
 ]
+OF_DOCUMENT = {about.name for route in TABLE for about in route.methods.values() if about.shown}
+"""The operations with the examples of the API document; other examples are recorded."""
+
 DEPRECATED = {
     *("/cloud", "/cloud/{cloud}", "/nodes/{cloud}/{node_id}"),
     *("/flavors", "/flavors/{cloud}", "/locations", "/locations/{cloud}"),
@@ -91,11 +94,12 @@ def _example_of(operation: Any) -> Any:
 
 
 @pytest.mark.parametrize("segment", ["", "/{cloud}"])
-def test_every_example_is_answered_as_shown(client: httpx2.Client, segment: str) -> None:
+def test_every_documented_example_is_answered_as_shown(client: httpx2.Client, segment: str) -> None:
     """The examples are sent in the order of the document, to a new server."""
     shown = 0
     for path, method, operation in OPERATIONS:
-        if path.endswith("/{cloud}") is not bool(segment) or _example_of(operation) is None:
+        is_asked = path.endswith("/{cloud}") is bool(segment)
+        if not is_asked or operation["operationId"] not in OF_DOCUMENT:
             continue
         answer = _sent(client, path, method, operation)
         assert answer.json() == json.loads(json.dumps(_example_of(operation))), path

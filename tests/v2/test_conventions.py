@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from marshmallow import RAISE
 
 from orchestrator_core.api.error_codes import error_codes
+from orchestrator_core.api.v2 import schemas
+from orchestrator_core.api.v2.openapi import document
 from tests.v2.conftest import Client
 
 PROBLEM = {"type", "title", "status", "detail", "error_code", "advice", "request_id"}
@@ -92,6 +95,19 @@ def test_an_unknown_parameter_is_refused_with_the_nearest(client: Client) -> Non
     (one,) = body["errors"]
     assert one["parameter"] == "limt"
     assert 'did you mean "limit"?' in one["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "status"), [("a" * 9000, "", 414), ("", "a" * 70_000, 431)]
+)
+def test_an_unreadable_head_is_refused_as_described(
+    client: Client, query: str, header: str, status: int
+) -> None:
+    answer = client.http.get("/clouds", params={"name": query}, headers={"X-Long": header})
+    responses = document()["paths"]["/clouds"]["get"]["responses"]
+    assert list(responses[str(status)]["content"]) == [answer.headers["content-type"]]
+    schema = schemas.UnreadableRequestSchema(unknown=RAISE)
+    assert (answer.status_code, schema.validate(answer.json())) == (status, {})
 
 
 def test_a_method_that_a_route_does_not_serve(client: Client) -> None:

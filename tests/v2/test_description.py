@@ -56,12 +56,6 @@ OPERATIONS = [
     for method, operation in methods.items()
     if method != "parameters"
 ]
-EXAMPLES = {
-    f"{method} {path}": body["content"]["application/json"]["example"]
-    for path, method, operation in OPERATIONS
-    if (body := operation.get("requestBody")) and "example" in body["content"]["application/json"]
-}
-"""The example of each request's body, by method and path."""
 
 
 def test_the_report_of_a_cloud_has_the_described_keys_only(client: Client) -> None:
@@ -150,28 +144,6 @@ def test_sizes_of_disks_are_described_with_their_unit() -> None:
     parts = document()["components"]["schemas"]
     for name in ("RootDisk", "Volume"):
         assert "GB" in parts[name]["properties"]["size"]["description"]
-
-
-def test_every_example_of_a_body_is_carried_out(client: Client) -> None:
-    """Each example is sent as it is, to the VM and the assignment that the examples make."""
-    known = {"cloud": "fake_driver"}
-    sent: set[str] = set()
-
-    def send(path: str, **more: str) -> dict[str, Any]:
-        name = f"post {path}"
-        answer = client.post(path.format_map(known), {**EXAMPLES[name], **more})
-        assert answer.is_success, (path, answer.text)
-        sent.add(name)
-        found: dict[str, Any] = answer.json()
-        return found
-
-    known["node"] = send("/clouds/{cloud}/nodes")["node"]["id"]
-    for name in sorted(EXAMPLES):
-        if "/actions/" in name:
-            send(name.removeprefix("post "))
-    known["assignment_id"] = send("/assignments", node=known["node"])["assignment"]
-    send("/assignments/{assignment_id}/renew")
-    assert sent == set(EXAMPLES)
 
 
 def test_every_refusal_is_described_for_some_change() -> None:

@@ -13,19 +13,12 @@ from marshmallow import Schema, fields
 
 from orchestrator_core import errors, refusals
 from orchestrator_core.api import errors as edge
-from orchestrator_core.api.error_codes import codes_of_http
+from orchestrator_core.api.error_codes import OF_UNREADABLE_HEADS, codes_of_http
 from orchestrator_core.api.errors import TooManyRequests, Unauthenticated
 from orchestrator_core.api.shared.answer_headers import COMPONENTS, headers_of
 from orchestrator_core.api.shared.description import Description
-from orchestrator_core.validation.start_fields import PublicKey, Spot
-from orchestrator_core.validation.text import (
-    MAX_TEXT,
-    JsonObject,
-    ListOf,
-    LongText,
-    Text,
-    TextMapping,
-)
+from orchestrator_core.api.shared.examples import Examples, component_of
+from orchestrator_core.api.shared.field_types import describe_our_fields
 
 _SEGMENT_SCHEMA: Final = {"type": "string", "minLength": 1}
 _SEGMENT: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -34,6 +27,11 @@ _TOKENS: Final = (
     "The token that the operator gave you, without the word `Bearer`. A server without accounts "
     "needs none."
 )
+
+_ACCEPTED: Final = 202
+
+_UNREADABLE: Final = "application/json"
+"""The media type of the refusal of a request whose head is unreadable."""
 
 _STALE: Final = 412
 """The status of a condition that is not met; a request without a condition does not get it."""
@@ -76,6 +74,7 @@ class Document:
         core: the version of the core.
         problem: the schema of an error.
         accepted: the schema of the answer to an asynchronous change.
+        unreadable: the schema of the refusal of a request whose head is unreadable.
         media_type: the media type of errors.
         headers: the fields of the headers of requests, by name.
         status_of: the function that returns the status of a class of errors.
@@ -89,6 +88,7 @@ class Document:
         about: the description of the whole version, in Markdown.
         segments: the descriptions of the parameters in paths, by name.
         tags: the descriptions of the kinds of things that routes are about, by name.
+        examples: the recorded answers.
     """
 
     def __init__(  # noqa: PLR0913 - one for each thing that differs between versions
@@ -98,6 +98,7 @@ class Document:
         *,
         problem: type[Schema],
         accepted: type[Schema],
+        unreadable: type[Schema],
         media_type: str,
         headers: Mapping[str, fields.Field[Any]],
         status_of: Any,
@@ -111,6 +112,7 @@ class Document:
         about: str = "One HTTP API in front of every cloud.",
         segments: Mapping[str, str] = MappingProxyType({}),
         tags: Mapping[str, str] = MappingProxyType({}),
+        examples: Examples,
     ) -> None:
         self._plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
         self._spec = APISpec(
@@ -126,12 +128,12 @@ class Document:
             self._spec.tag({"name": name, "description": words})
         token = {"type": "http", "scheme": "bearer", "description": _TOKENS}
         self._spec.components.security_scheme("token", token)
-        for name, words in COMPONENTS.items():
-            self._spec.components.header(name, {"description": words, "schema": {"type": "string"}})
-        self._know_our_fields()
+        self._examples = examples
+        self._add_shared_parts()
+        describe_our_fields(self._plugin.converter)
         for part in parts:
             self._spec.components.schema(_schema_name(part), schema=part)
-        self._problem, self._accepted = problem, accepted
+        self._problem, self._accepted, self._unreadable = problem, accepted, unreadable
         self._media_type = media_type
         self._query, self._headers = query, headers
         self._name_of, self._status_of = name_of, status_of
@@ -139,29 +141,17 @@ class Document:
         self._refuses_queries, self._meanings = refuses_queries, meanings
         self._segments = segments
 
-    def _know_our_fields(self) -> None:
-        """Tell the converter about the fields that marshmallow does not have."""
-        converter: Any = self._plugin.converter  # apispec has no types for it
-        kinds: dict[type[Any], str] = {LongText: "string", PublicKey: "string", ListOf: "array"}
-        kinds |= {JsonObject: "object", TextMapping: "object"}
-        for kind, name in kinds.items():
-            converter.map_to_openapi_type(kind, name, None)
-
-        def inside(_: Any, field: fields.Field[Any], **__: Any) -> dict[str, Any]:
-            if isinstance(field, ListOf):
-                items = converter.field2property(field.inner)
-                return {"items": items, "maxItems": field.limit}
-            if isinstance(field, TextMapping):
-                return {"additionalProperties": {"type": "string"}, "maxProperties": field.limit}
-            if isinstance(field, Text):
-                return {"minLength": 1, "maxLength": MAX_TEXT}
-            if isinstance(field, Spot):
-                price = {"max_price": {"type": "number", "exclusiveMinimum": 0}}
-                whole = {"type": "object", "properties": price, "additionalProperties": False}
-                return {"oneOf": [{"const": True}, whole]}
-            return {}
-
-        converter.add_attribute_function(inside)
+    def _add_shared_parts(self) -> None:
+        """Add the headers of answers, and the examples of errors."""
+        for name, words in COMPONENTS.items():
+            header: dict[str, Any] = {"description": words, "schema": {"type": "string"}}
+            if name in self._examples.headers:
+                header["example"] = self._examples.headers[name]
+            self._spec.components.header(name, header)
+        for status, problems in self._examples.problems.items():
+            for code, problem in problems.items():
+                example = {"summary": code, "value": problem}
+                self._spec.components.example(component_of(status, code), example, lazy=True)
 
     def add(self, routes: Iterable[Described]) -> dict[str, Any]:
         """Add routes; return the document."""
@@ -187,8 +177,9 @@ class Document:
 
     def _operation(self, path: str, method: str, about: Description) -> dict[str, Any]:
         words = [word for word in re.split(r"[/{}]+", path) if word]
+        operation_id = about.name or "_".join([method, *words])
         operation: dict[str, Any] = {
-            "operationId": about.name or "_".join([method, *words]),
+            "operationId": operation_id,
             "summary": about.summary,
             "tags": [_tag(path)],
             "parameters": [
@@ -198,7 +189,7 @@ class Document:
                 ),
                 *(self._parameter("header", one, self._headers[one]) for one in about.headers),
             ],
-            "responses": self._responses(about, has_segments="{" in path),
+            "responses": self._responses(about, operation_id, has_segments="{" in path),
         }
         if about.is_public:
             operation["security"] = []
@@ -234,15 +225,17 @@ class Document:
             found["deprecated"] = True
         return found
 
-    def _responses(self, about: Description, *, has_segments: bool) -> dict[str, Any]:
-        found = {str(about.status): _answer(about)}
+    def _responses(
+        self, about: Description, operation_id: str, *, has_segments: bool
+    ) -> dict[str, Any]:
+        shown = dict(about.shown) or self._examples.answer(operation_id, about.status)
+        found = {str(about.status): _answer(about.summary, about.answer, shown)}
         if "If-None-Match" in about.headers:
             found["304"] = {"description": "Nothing has changed."}
         if about.is_async:
-            found["202"] = {
-                "description": "The change is recorded and in progress.",
-                "content": {"application/json": {"schema": self._accepted}},
-            }
+            words = "The change is recorded and in progress."
+            accepted = self._examples.answer(operation_id, _ACCEPTED)
+            found["202"] = _answer(words, self._accepted, accepted)
         codes = {
             status: [f"`{code}`" for code in listed]
             for status, listed in codes_of_http(with_body=_reads_body(about)).items()
@@ -257,15 +250,26 @@ class Document:
                     continue
                 codes.setdefault(self._status_of(one), []).append(self._code_of(one))
         for status in sorted(codes):
-            found[str(status)] = {
-                "description": self._explain(sorted(set(codes[status]))),
-                "content": {self._media_type: {"schema": self._problem}},
-            }
+            found[str(status)] = self._refusal(status, set(codes[status]))
         for name, answer in found.items():
             headers = headers_of(about, name)
             if headers:
                 answer["headers"] = headers
         return found
+
+    def _refusal(self, status: int, codes: set[str]) -> dict[str, Any]:
+        """Return the description of a status with these error codes."""
+        words = {code.strip("`") for code in codes}
+        content: dict[str, Any] = {}
+        if words - OF_UNREADABLE_HEADS:
+            content[self._media_type] = {"schema": self._problem}
+            examples = self._examples.names(status, words)
+            if examples:
+                shown = {code: component_of(status, code) for code in examples}
+                content[self._media_type]["examples"] = shown
+        if words & OF_UNREADABLE_HEADS:
+            content.setdefault(_UNREADABLE, {"schema": self._unreadable})
+        return {"description": self._explain(sorted(codes)), "content": content}
 
     def _explain(self, codes: Iterable[str]) -> str:
         """Return the error codes of a status in Markdown, with the known meanings."""
@@ -280,12 +284,12 @@ def _reads_body(about: Description) -> bool:
     return about.body is not None or "Idempotency-Key" in about.headers
 
 
-def _answer(about: Description) -> dict[str, Any]:
-    answer: dict[str, Any] = {"description": about.summary}
-    if about.answer is not None:
-        content: dict[str, Any] = {"schema": about.answer}
-        if about.shown:
-            content["example"] = dict(about.shown)
+def _answer(description: str, schema: type[Schema] | None, example: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": description}
+    if schema is not None:
+        content: dict[str, Any] = {"schema": schema}
+        if example:
+            content["example"] = example
         answer["content"] = {"application/json": content}
     return answer
 

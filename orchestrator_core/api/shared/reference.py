@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _CODE: Final = re.compile(r"^- (`\w+`)", re.MULTILINE)
 """The error codes in the description of an answer; their meanings are on a page of their own."""
+
+_ACCEPTED: Final = "202"
+"""The status of an answer before a change is made: the same object, ``Accepted``, for each."""
+
+_FOLD: Final = re.compile(r"\n</?details>.*\n")
+"""The HTML with which the page /docs folds a part of the description."""
+
+_COLUMNS: Final = 100
+"""The length of a line of a page."""
 
 _HEAD: Final = """\
 # Version 2 of the API
@@ -24,7 +34,7 @@ for generated clients. [Version 1](api-v1.md) stays as it is documented.
 
 def reference_page(document: Mapping[str, Any]) -> str:
     """Return the reference of all routes of a document."""
-    parts = [_HEAD.format(description=document["info"]["description"])]
+    parts = [_HEAD.format(description=_FOLD.sub("", document["info"]["description"]))]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if method != "parameters":
@@ -44,13 +54,48 @@ def _operation(
             yield f"| `{one['name']}` | {one['in']} | {_meaning(one)} |"
         yield ""
     if "requestBody" in operation:
-        name = _name_of(operation["requestBody"]["content"]["application/json"]["schema"])
-        yield f"Body: {_link(name)}\n"
+        content = operation["requestBody"]["content"]["application/json"]
+        yield f"Body: {_link(_name_of(content['schema']))}\n"
+        yield from _example(content)
     yield "| status | answer |\n| --- | --- |"
     for status, answer in operation["responses"].items():
         yield f"| {status} | {_answer(answer)} |"
     yield ""
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {}).get("application/json", {})
+        if status != _ACCEPTED and "example" in content:
+            yield f"An answer with {status}:\n"
+            yield from _example(content)
     del document
+
+
+def _example(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the example of a body."""
+    if "example" in content:
+        yield f"```json\n{_folded(content['example'])}\n```\n"
+
+
+def _folded(value: Any, indent: str = "", used: int = 0) -> str:
+    """Return JSON in which what fits on a line of a page stands on one.
+
+    Args:
+        value: the value.
+        indent: the spaces before the line on which it begins.
+        used: the characters before it on that line, and after it.
+    """
+    whole = json.dumps(value)
+    if not isinstance(value, dict | list) or len(indent) + used + len(whole) <= _COLUMNS:
+        return whole
+    inner = f"{indent}  "
+    if isinstance(value, list):
+        opening, closing = "[]"
+        parts = [_folded(one, inner, 1) for one in value]
+    else:
+        opening, closing = "{}"
+        keys = {key: f"{json.dumps(key)}: " for key in value}
+        parts = [f"{keys[key]}{_folded(value[key], inner, len(keys[key]) + 1)}" for key in value]
+    lines = f",\n{inner}".join(parts)
+    return f"{opening}\n{inner}{lines}\n{indent}{closing}"
 
 
 def _answer(answer: Mapping[str, Any]) -> str:

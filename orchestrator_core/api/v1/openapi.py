@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -11,6 +12,7 @@ import orjson
 from orchestrator_core import errors
 from orchestrator_core.api.errors import status_of_class
 from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.shared.examples import Examples
 from orchestrator_core.api.v1 import answer_schemas
 from orchestrator_core.api.v1.errors import code_of
 from orchestrator_core.api.v1.parameters import HEADERS
@@ -32,11 +34,13 @@ def document() -> dict[str, Any]:
         core_version(),
         problem=answer_schemas.ErrorSchema,
         accepted=answer_schemas.AcceptedSchema,
+        unreadable=answer_schemas.ErrorSchema,
         media_type="application/json",
         headers=HEADERS,
         status_of=status_of_class,
         query_error=errors.InvalidParameter,
         code_of=_code_of,
+        examples=Examples.read(Path(__file__).parent),
     ).add(TABLE)
     for name in _NAME_ONE_VM:
         # A rule over two fields stands in code, from which apispec reads nothing.

@@ -81,6 +81,7 @@ def shape_made(cloud: str, made: Made) -> dict[str, Any]:
         return {"node": reference, "pending": made.is_pending}
     assert isinstance(made, Assigned)
     more = dict(made.more)
+    more.pop("operation", None)  # version 1 shows the operation of a release only here
     expires_at = more.get("lease_expires_at")
     if isinstance(expires_at, float):
         more["lease_expires_at"] = when(expires_at)

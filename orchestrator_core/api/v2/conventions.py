@@ -9,10 +9,13 @@ One HTTP API in front of every cloud.
 
 To try it on this page: enter your token under **Authorize**, then send `GET /clouds`, which shows the names of the clouds, and `GET /clouds/{cloud}/nodes`, which shows the VMs of one. Neither changes anything.
 
+<details><summary>Conventions of errors, times, pages, changes, repeats and limits</summary>
+
 | what | how |
 | --- | --- |
 | callers | With accounts in the settings, each request needs `Authorization: Bearer TOKEN`. `X-Auth-Token: TOKEN` does the same. The operator gives out tokens. |
 | errors | [Problem details](https://www.rfc-editor.org/rfc/rfc9457): `error_code` for programs, `detail` for people, `advice` on what to do. `errors` names each wrong field by a JSON pointer in the form of a URI fragment, such as `#/root_disk/size` (`#` is the whole body), or each wrong parameter of the query or header. |
+| unreadable requests | A request whose head the server cannot read (`malformed_request`, `request_timeout`, `uri_too_long`, `headers_too_large`) is refused in the form of version 1, because its version is unknown: `error_code` is there, `detail` is named `message`. |
 | methods | A method that a path does not serve is refused with 405 and `not_implemented`; the header `Allow` has the methods that it serves. |
 | requests | Every answer has the header `X-Request-ID`, under which the server's log has the request. |
 | times | RFC 3339, in UTC. |
@@ -27,4 +30,6 @@ To try it on this page: enter your token under **Authorize**, then send `GET /cl
 | limits | 429 and 503 have `Retry-After`: repeat the request after as many seconds. |
 | new VMs | A VM that was just started is shown as `pending`, in lists too, until its cloud shows it. A change of it waits until then. |
 | stop and destroy | The action `stop` switches a VM off. `DELETE` of a VM destroys it and ends its assignment; `DELETE` of an assignment releases the VM, then destroys it. |
+
+</details>
 """  # noqa: E501 - the rows of a Markdown table stay on one line

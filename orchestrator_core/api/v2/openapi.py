@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from orchestrator_core.api.error_codes import error_codes
 from orchestrator_core.api.errors import STATUSES as STATUSES_OF_VERSION_1
 from orchestrator_core.api.errors import status_of_class as status_of_version_1
 from orchestrator_core.api.resource import Request, Resource, Response
+from orchestrator_core.api.shared.examples import Examples
 from orchestrator_core.api.v2 import schemas
 from orchestrator_core.api.v2.conventions import CONVENTIONS
 from orchestrator_core.api.v2.lists import LISTS
@@ -34,6 +36,7 @@ def document() -> dict[str, Any]:
         core_version(),
         problem=schemas.ProblemSchema,
         accepted=schemas.AcceptedSchema,
+        unreadable=schemas.UnreadableRequestSchema,
         media_type=MEDIA_TYPE,
         query=QUERY,
         headers=HEADERS,
@@ -46,6 +49,7 @@ def document() -> dict[str, Any]:
         about=CONVENTIONS,
         segments=SEGMENTS,
         tags={**TAGS, **{key: f"The {key} that a cloud offers." for key in LISTS}},
+        examples=Examples.read(Path(__file__).parent),
     ).add(TABLE)
 
 

@@ -77,7 +77,8 @@ def succeeded(
     created_at = connection.execute(_SUCCEEDED, row).scalar_one()
     keys.take(connection, draft.requester, operation_id)
     operation = _operation(draft, operation_id, OperationState.SUCCEEDED, created_at, process)
-    return replace(operation, owner=None, result=answer)
+    ended = {"answered_at": created_at, "finished_at": created_at}
+    return replace(operation, owner=None, result=answer, **ended)
 
 
 def schedule(connection: Connection, draft: Draft, after: float = 0.0) -> str:

@@ -36,6 +36,7 @@ from orchestrator_core.api.v2.schemas.plugins import (
 from orchestrator_core.api.v2.schemas.problem import (
     FaultSchema,
     ProblemSchema,
+    UnreadableRequestSchema,
 )
 from orchestrator_core.api.v2.schemas.records import (
     AssignmentEventSchema,
@@ -111,5 +112,6 @@ __all__ = [
     "StartedSchema",
     "ThingSchema",
     "ThreadsSchema",
+    "UnreadableRequestSchema",
     "page_of",
 ]
