@@ -19,6 +19,7 @@ import ctypes
 import gc
 import importlib
 import json
+import mimetypes
 import os
 import resource
 import runpy
@@ -43,31 +44,38 @@ PROGRAM: Final = "orchestrator_core.cli"
 _MODULES: Final = (
     "alembic.command",
     "alembic.script",
+    "encodings.ascii",
     "encodings.utf_8_sig",
+    "gunicorn.instrument.statsd",
     "libcloud.compute.providers",
     "msgpack",
     "orchestrator_audit",
-    "orchestrator_cistern",
+    "orchestrator_cistern.client",
     "orchestrator_core.app",
     "orchestrator_core.backends.given",
     "orchestrator_core.broker.build",
     "orchestrator_core.broker.durable",
     "orchestrator_core.broker.worker",
+    "orchestrator_core.cli.check",
     "orchestrator_core.cli.main",
     "orchestrator_core.cli.operations",
     "orchestrator_core.cli.serve",
     "orchestrator_core.cli.worker",
+    "orchestrator_core.metrics.recording",
     "orchestrator_core.server.durable",
     "orchestrator_core.server.gunicorn",
     "orchestrator_core.server.logger",
     "orchestrator_core.server.serve",
     "orchestrator_core.server.worker",
+    "orchestrator_core.state.catalog",
     "orchestrator_core.state.plugin_state",
+    "orchestrator_core.state.plugin_upgrade",
+    "orchestrator_core.state.postgresql",
     "orchestrator_core.state.same_database",
     "orchestrator_core.state.upgrade",
     "orchestrator_dummy",
     "orchestrator_libcloud",
-    "orchestrator_policy",
+    "orchestrator_policy.quota",
     "psycopg",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
@@ -320,6 +328,7 @@ def _end(status: int) -> None:
 if __name__ == "__main__":
     for _name in _MODULES:
         importlib.import_module(_name)
+    mimetypes.init()  # Falcon does so for each application, from a file of the system.
     _hasten_gunicorn()
     gc.collect()
     gc.freeze()

@@ -31,21 +31,44 @@ class QuietManager(pluggy.PluginManager):
 
     Attributes:
         deprecated: the warnings of each hook's spec, for the hook and for its arguments.
+        marked: the attributes of registered plugins that implement hooks.
     """
 
     def __init__(self) -> None:
         super().__init__(PROJECT)
         self.deprecated: dict[str, tuple[Warning | None, Mapping[str, Warning]]] = {}
+        self.marked: list[str] = []
 
     def parse_hookspec_opts(
         self, module_or_class: types.ModuleType | type, name: str
     ) -> pluggy.HookspecOpts | None:
         """Return the options of a hook's spec without its warnings, which are kept."""
-        options = super().parse_hookspec_opts(module_or_class, name)
+        spec = getattr(module_or_class, name)
+        options = _spec_options(module_or_class, name, spec) if inspect.isfunction(spec) else None
         if options is None:
             return None
         self.deprecated[name] = options["warn_on_impl"], options["warn_on_impl_args"] or {}
         return {**options, "warn_on_impl": None, "warn_on_impl_args": None}
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> pluggy.HookimplOpts | None:
+        """Return the options of a method that implements a hook, and note its name."""
+        if name in _OF_EVERY_OBJECT:
+            return None  # pluggy takes 20 us for each attribute
+        options = super().parse_hookimpl_opts(plugin, name)
+        if options is not None:
+            self.marked.append(name)
+        return options
+
+
+_OF_EVERY_OBJECT: Final = frozenset(dir(object))
+
+_READER: Final = pluggy.PluginManager(PROJECT)
+
+
+@cache
+def _spec_options(specs: Any, name: str, _spec: types.FunctionType) -> pluggy.HookspecOpts | None:
+    """Return the options of a hook's spec, which is read once for all plugins."""
+    return _READER.parse_hookspec_opts(specs, name)
 
 
 def manager(kind: Kind) -> QuietManager:
@@ -81,8 +104,21 @@ def changes_of_nodes() -> frozenset[str]:
     )
 
 
-def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
-    """Return the hooks that a plugin's class implements.
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """The part of the contract that a plugin's class takes.
+
+    Attributes:
+        hooks: the hooks that it implements, sorted.
+        deprecations: its deprecated hooks and arguments, with their replacements.
+    """
+
+    hooks: tuple[str, ...]
+    deprecations: tuple[str, ...]
+
+
+def check_class(kind: Kind, factory: Any) -> Contract:
+    """Return the part of the contract that a plugin's class takes.
 
     Raises:
         PluginError: when it is not a class, implements a hook that is not in the specs, takes
@@ -105,7 +141,18 @@ def implemented_hooks(kind: Kind, factory: Any) -> tuple[str, ...]:
     required = _REQUIRED.get(kind)
     if required and required not in hooks:
         raise PluginError(f"the required hook {required!r} is not implemented")
-    return hooks
+    return Contract(hooks, tuple(_deprecated_parts(plugins, factory)))
+
+
+def _deprecated_parts(plugins: QuietManager, factory: Any) -> Iterator[str]:
+    """Yield the deprecated hooks and arguments of a registered class, with their replacements."""
+    for caller in plugins.get_hookcallers(factory) or ():
+        hook, arguments = plugins.deprecated[caller.name]
+        if hook is not None:
+            yield f"the hook {caller.name} is {hook}"
+        taken = {name for one in caller.get_hookimpls() for name in one.argnames}
+        for name in sorted(taken & arguments.keys()):
+            yield f"the argument {name} of {caller.name} is {arguments[name]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,30 +197,13 @@ _METHODS: Final[dict[tuple[Kind, type], Mapping[str, HookMethod]]] = {}
 def _read_methods(kind: Kind, plugin: Any) -> Mapping[str, HookMethod]:
     plugins = manager(kind)
     plugins.register(plugin)
-    marked = {  # once for all hooks: pluggy takes 20 us for each attribute of an object
-        attribute: getattr(plugin, attribute)
-        for attribute in dir(plugin)
-        if plugins.parse_hookimpl_opts(plugin, attribute) is not None
-    }
+    marked = {attribute: getattr(plugin, attribute) for attribute in plugins.marked}
     found = {}
     for caller in plugins.get_hookcallers(plugin) or ():
         first = caller.get_hookimpls()[-1]  # pluggy calls the last one first
         name = next(name for name, method in marked.items() if method == first.function)
         found[caller.name] = HookMethod(name, first.argnames)
     return found
-
-
-def deprecated_parts(kind: Kind, factory: Any) -> Iterator[str]:
-    """Yield the deprecated hooks and arguments of a plugin's class, with their replacements."""
-    plugins = manager(kind)
-    plugins.register(factory)
-    for caller in plugins.get_hookcallers(factory) or ():
-        hook, arguments = plugins.deprecated[caller.name]
-        if hook is not None:
-            yield f"the hook {caller.name} is {hook}"
-        taken = {name for one in caller.get_hookimpls() for name in one.argnames}
-        for name in sorted(taken & arguments.keys()):
-            yield f"the argument {name} of {caller.name} is {arguments[name]}"
 
 
 def settings_schema(factory: Any) -> Any:

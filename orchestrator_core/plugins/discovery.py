@@ -6,6 +6,7 @@ before it is imported. A cache on disk could be older than the packages that pip
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import Distribution, EntryPoint, distributions
 
 import structlog
@@ -19,6 +20,8 @@ from orchestrator_core.plugins.record import Kind, PluginRecord
 CORE_DISTRIBUTION = "vm-orchestrator"
 
 _KINDS = {kind.group: kind for kind in Kind}
+
+_NAME = re.compile(r"\s*([A-Za-z0-9._-]+)")
 
 _log = structlog.get_logger(__name__)
 
@@ -38,9 +41,12 @@ def discover() -> list[PluginRecord]:
 
 
 def _read(source: Distribution) -> list[PluginRecord]:
+    text = source.read_text("entry_points.txt") or ""
+    if not any(group in text for group in _KINDS):
+        return []  # before anything is parsed, which takes most of the time of a discovery
     points = [(kind, p) for p in source.entry_points if (kind := _KINDS.get(p.group)) is not None]
     if not points:
-        return []  # before its metadata is parsed, which takes most of the time of a discovery
+        return []
     name = source.metadata["Name"]
     if name is None:
         return [_record(kind, source, point) for kind, point in points]
@@ -73,11 +79,18 @@ def _range(requirements: list[str]) -> str:
     """Return the versions of the core that satisfy all requirements together."""
     found = SpecifierSet()
     for text in requirements:
+        if not _is_of_core(text):
+            continue
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if applies and canonicalize_name(requirement.name) == CORE_DISTRIBUTION:
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             found &= requirement.specifier
     return str(found)
+
+
+def _is_of_core(requirement: str) -> bool:
+    """Return whether a requirement begins with the core's name; the other ones are not parsed."""
+    name = _NAME.match(requirement)
+    return name is not None and canonicalize_name(name[1]) == CORE_DISTRIBUTION

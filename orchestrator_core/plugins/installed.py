@@ -7,6 +7,7 @@ new one's. The order of the folder's entries would then decide which version a p
 from __future__ import annotations
 
 import base64
+import email
 import hashlib
 import importlib.util
 import json
@@ -16,7 +17,7 @@ from functools import cached_property
 from importlib.metadata import Distribution, PackageMetadata, PackagePath, distributions
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 from urllib.parse import unquote, urlsplit
 
 from packaging.version import InvalidVersion, Version
@@ -26,10 +27,11 @@ _MOST_FILES: Final = 500
 
 
 class ParsedOnce(Distribution):
-    """A distribution whose metadata is parsed once.
+    """A distribution whose metadata is parsed once, and without its description.
 
     ``importlib.metadata`` parses it at each access, even for a name or a version, which took half
-    of the time of a discovery.
+    of the time of a discovery. The description is the package's README, hundreds of lines that
+    discovery does not need.
 
     Args:
         source: the distribution as ``importlib.metadata`` found it.
@@ -40,8 +42,12 @@ class ParsedOnce(Distribution):
 
     @cached_property
     def metadata(self) -> PackageMetadata:
-        """Return the parsed metadata."""
-        return self._source.metadata
+        """Return the parsed fields of the metadata."""
+        text = self.read_text("METADATA")
+        if not text:  # an old or a damaged installation
+            return self._source.metadata
+        fields, _, _description = text.partition("\n\n")
+        return cast("PackageMetadata", email.message_from_string(fields))
 
     def read_text(self, filename: str) -> str | None:
         """Return a file of the metadata; None if there is none."""

@@ -17,7 +17,7 @@ from stevedore.extension import Extension, ExtensionManager
 
 from orchestrator_core.deprecation import noticed
 from orchestrator_core.errors import PluginError
-from orchestrator_core.plugins.contract import deprecated_parts, implemented_hooks
+from orchestrator_core.plugins.contract import check_class
 from orchestrator_core.plugins.migrations import migrations_of
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
 
@@ -117,8 +117,8 @@ def _read_contract(record: PluginRecord, factory: Any, names: Sequence[str]) -> 
     """Read hooks and migrations of an imported plugin; return whether both could be read."""
     stage = "hooks"
     try:
-        hooks = implemented_hooks(record.kind, factory)
-        record.deprecations = (*names, *deprecated_parts(record.kind, factory))
+        contract = check_class(record.kind, factory)
+        record.deprecations = (*names, *contract.deprecations)
         stage = "migrations"
         record.migrations = migrations_of(record.kind.value, record.name, factory)
     except PluginError as error:
@@ -128,5 +128,5 @@ def _read_contract(record: PluginRecord, factory: Any, names: Sequence[str]) -> 
     except BaseException as error:  # noqa: BLE001 - a class may raise from any attribute
         record.end(State.FAILED, stage, describe_error(error))
     else:
-        record.state, record.factory, record.hooks = State.LOADED, factory, hooks
+        record.state, record.factory, record.hooks = State.LOADED, factory, contract.hooks
     return record.state is State.LOADED

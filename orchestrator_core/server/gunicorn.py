@@ -23,7 +23,7 @@ from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.greeting import greet
 from orchestrator_core.server.listening import are_handed, try_addresses
 from orchestrator_core.server.master import guard_master
-from orchestrator_core.server.parts import check_apart, check_run_directory
+from orchestrator_core.server.parts import check_run_directory, checked_apart
 from orchestrator_core.server.reload import guard_reload
 from orchestrator_core.server.supervisor import supervise
 from orchestrator_core.server.systemd import Notifier
@@ -85,8 +85,10 @@ def on_starting(arbiter: Any) -> None:
         metrics_address.keep(metrics_address.prepare(current(), arbiter.cfg.address), arbiter.log)
         check_run_directory()
         wipe(run_directory() / FOLDER)
-        _import_for_all_workers()
-        check_apart(current())
+        _import(_modules_of_state(current()))
+        # The check takes about as long as the imports, so they share the time on two processors.
+        with checked_apart(current()):
+            _import_for_all_workers()
         note_server(current())
     except OrchestratorError as error:
         sys.exit(redact(f"orchestrator: {error.message}"))
@@ -119,12 +121,20 @@ def _import_for_all_workers() -> None:
     reload uses their new versions.
     """
     core_version()
-    names = ["orchestrator_core.app"]
-    state = current().state
-    if state is not None:
-        names += _OF_STATE
-        postgresql = state.url.reveal().startswith("postgresql")
-        names += _OF_POSTGRESQL if postgresql else _OF_SQLITE
+    _import(("orchestrator_core.app",))
+    if current().metrics.enabled:
+        _import(("orchestrator_core.metrics.recording",))
+
+
+def _modules_of_state(settings: Settings) -> tuple[str, ...]:
+    """Return the modules for a database, which the check of the settings needs too."""
+    if settings.state is None:
+        return ()
+    postgresql = settings.state.url.reveal().startswith("postgresql")
+    return (*_OF_STATE, *(_OF_POSTGRESQL if postgresql else _OF_SQLITE))
+
+
+def _import(names: tuple[str, ...]) -> None:
     for name in names:
         with suppress(ImportError):  # the worker reports what is missing
             import_module(name)

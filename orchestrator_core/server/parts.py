@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.broker.inventory import CloudInventory
@@ -146,13 +146,15 @@ def check_database(settings: Settings, database: Database) -> str:
     return ""
 
 
-def check_apart(settings: Settings) -> None:
-    """Check plugins and database in a child process, so that this one imports no plugin.
+@contextmanager
+def checked_apart(settings: Settings) -> Iterator[None]:
+    """Check plugins and database in a child process while this one runs the block.
 
-    The workers import the plugins themselves, and report what this check does not see.
+    This process imports no plugin: the workers import the plugins themselves, and report what the
+    check does not see.
 
     Raises:
-        SettingsError: with the faults.
+        SettingsError: with the faults, at the end of the block.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -161,13 +163,25 @@ def check_apart(settings: Settings) -> None:
         _tell_faults(settings, writing)
     os.close(writing)
     with open(reading, "rb") as told:  # noqa: PTH123 - a descriptor has no path
-        fault = b""
-        while select.select([told], [], [], _SECONDS)[0] and (part := os.read(reading, _PORTION)):
-            fault += part
-    os.kill(child, signal.SIGKILL)  # it has told all, or has taken too long
-    os.waitpid(child, 0)
+        try:
+            yield
+            fault = _read_until_end(told)
+        finally:
+            os.kill(child, signal.SIGKILL)  # it has told all, has taken too long, or is unneeded
+            os.waitpid(child, 0)
     if fault:
         raise SettingsError(fault.decode())
+
+
+def _read_until_end(told: BinaryIO) -> bytes:
+    """Return what the check writes until it ends or its time is over."""
+    fault = b""
+    while select.select([told], [], [], _SECONDS)[0]:
+        part = os.read(told.fileno(), _PORTION)
+        if not part:
+            break
+        fault += part
+    return fault
 
 
 def _tell_faults(settings: Settings, writing: int) -> None:

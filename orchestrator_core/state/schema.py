@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, MetaData, Table, inspect, select
+from sqlalchemy import Connection, String, column, inspect, select, table
 
 from orchestrator_core.errors import SettingsError
 from orchestrator_core.resources import core_version
@@ -23,6 +23,9 @@ leads away from them."""
 
 UPGRADE: Final = "run: orchestrator db upgrade"
 
+_REVISION: Final = table("alembic_version", column("version_num", String)).c.version_num
+"""The number in Alembic's own table."""
+
 EMPTY: Final = f"the database is empty; {UPGRADE}"
 
 
@@ -34,8 +37,7 @@ def current(connection: Connection) -> int | None:
     """
     if not inspect(connection).has_table("alembic_version"):
         return None
-    table = Table("alembic_version", MetaData(), autoload_with=connection)
-    revision: str | None = connection.execute(select(table.c.version_num)).scalar()
+    revision: str | None = connection.execute(select(_REVISION)).scalar()
     if revision is None:
         return None
     if not str(revision).isdecimal():

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from orchestrator_core import CloudDescription, hookimpl
 from orchestrator_core.cli import main
 from orchestrator_core.errors import PluginError
-from orchestrator_core.plugins.contract import implemented_hooks
+from orchestrator_core.plugins.contract import check_class
 from orchestrator_core.plugins.record import Kind
 from orchestrator_core.settings.load import load_settings
 from tests.docs.blocks import ELSEWHERE, FOLDER, PAGES, Block, blocks
@@ -72,7 +72,7 @@ def test_python_runs_and_its_plugins_keep_the_contract(block: Block) -> None:
         for kind in Kind:
             whole = type(plugin.__name__, (plugin, WithDescription), {})
             try:
-                implemented_hooks(kind, whole if kind is Kind.CLOUD else plugin)
+                check_class(kind, whole if kind is Kind.CLOUD else plugin)
             except PluginError as error:
                 refusals.append(f"as {kind.value}: {error.message}")
         assert len(refusals) < len(Kind), refusals

@@ -17,7 +17,7 @@ import orchestrator_core
 from orchestrator_core.deprecation import DeprecatedName, Deprecation
 from orchestrator_core.hookspecs import PROJECT, CloudHooks
 from orchestrator_core.model import Node
-from orchestrator_core.plugins.contract import deprecated_parts
+from orchestrator_core.plugins.contract import check_class
 from orchestrator_core.plugins.record import Kind
 from tests import commands
 from tests.conftest import Serve
@@ -158,7 +158,7 @@ def test_pluggy_itself_would_warn() -> None:
     assert {f"{text.partition(' is ')[2]}" for text in (HOOK, ARGUMENT)} == said
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert list(deprecated_parts(Kind.CLOUD, driver)) == [ARGUMENT, HOOK]
+        assert check_class(Kind.CLOUD, driver).deprecations == (ARGUMENT, HOOK)
 
 
 @pytest.mark.usefixtures("planted")

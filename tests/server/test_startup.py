@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections import Counter
+from typing import Any, Final
 
 import pytest
 
@@ -14,11 +16,25 @@ from orchestrator_core.errors import (
 )
 from orchestrator_core.server.lifespan import Startup
 from tests import loopback
+from tests.conftest import Serve
 from tests.databases import MakeUrl
 from tests.proxy import proxied
 from tests.stateful import settings
 
 pytestmark = pytest.mark.anyio
+
+IMPORTED: Final = re.compile(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", re.MULTILINE)
+
+UNUSED: Final = frozenset(
+    {
+        *("alembic", "apispec", "cryptography", "httpx2", "jsonschema", "opentelemetry"),
+        *("psycopg", "requests", "sqlalchemy"),
+    }
+)
+"""Packages for parts that the settings of the test do not have, or for other commands."""
+
+BY_MASTER: Final = ("falcon", "orchestrator_core", "prometheus_client")
+"""Packages that gunicorn's master imports for all workers; each worker imports the plugins."""
 
 
 async def fail(error: Exception) -> tuple[Startup, str]:
@@ -71,3 +87,14 @@ def test_a_database_that_falls_silent_during_the_start_does_not_end_the_server(
         assert loopback.get(f"{server.url}/api/v2/operations").status_code == 200
         assert "Traceback" not in server.log()
         server.stop()
+
+
+def test_a_server_imports_what_it_serves_with_once_and_nothing_else(serve: Serve) -> None:
+    server = serve(workers=2, environment={"PYTHONPROFILEIMPORTTIME": "1"})
+    with loopback.client(server.url) as http:
+        assert http.get("/api/v1/nodes").status_code == 200
+    counted = Counter(IMPORTED.findall(server.log()))
+    assert counted["orchestrator_core.api.application"] == 1
+    assert {name.partition(".")[0] for name in counted} & UNUSED == set()
+    again = {name for name, count in counted.items() if count > 1 and name.startswith(BY_MASTER)}
+    assert again == set()

@@ -59,7 +59,7 @@ def check(name: str, kind: str | None, form: str | None, **options: Any) -> None
         subject = live_subject(name, file, options["cloud"])
     else:
         subject = Subject(_kind(name, kind), name)
-    results, failures = run(subject, static=options["static"])
+    results, failures = run(subject, static=options["static"], tracebacks=form is None)
     if readme is not None:
         _write(readme, partial(report.written_into, results=results))
     if form == "json":
