@@ -30,6 +30,9 @@ _TOKENS: Final = (
 
 _ACCEPTED: Final = 202
 
+_BAD_REQUEST: Final = 400
+"""The status whose form is only that of its many other codes: pages show one form a status."""
+
 _UNREADABLE: Final = "application/json"
 """The media type of the refusal of a request whose head is unreadable."""
 
@@ -267,7 +270,7 @@ class Document:
             if examples:
                 shown = {code: component_of(status, code) for code in examples}
                 content[self._media_type]["examples"] = shown
-        if words & OF_UNREADABLE_HEADS:
+        if words & OF_UNREADABLE_HEADS and status != _BAD_REQUEST:
             content.setdefault(_UNREADABLE, {"schema": self._unreadable})
         return {"description": self._explain(sorted(codes)), "content": content}
 
