@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
@@ -77,21 +77,19 @@ def _deadlines(settings: Settings) -> list[float]:
 
 def on_starting(arbiter: Any) -> None:
     """Check everything before the first address is bound, then guard the master and its reload."""
+    faults = list(_faults_of_machine(arbiter))
+    _import(_modules_of_state(current()))
     try:
-        check_binding(current(), arbiter.cfg.address)
-        tls.keep(tls.make_context(current()))
-        if not are_handed():
-            try_addresses(arbiter.cfg.address, held=())
-        metrics_address.keep(metrics_address.prepare(current(), arbiter.cfg.address), arbiter.log)
-        check_run_directory()
-        wipe(run_directory() / FOLDER)
-        _import(_modules_of_state(current()))
         # The check takes about as long as the imports, so they share the time on two processors.
         with checked_apart(current()):
-            _import_for_all_workers()
-        note_server(current())
+            if not faults:
+                wipe(run_directory() / FOLDER)
+                _import_for_all_workers()
     except OrchestratorError as error:
-        sys.exit(redact(f"orchestrator: {error.message}"))
+        faults.append(error.message)
+    if faults:
+        sys.exit(redact("\n".join(f"orchestrator: {fault}" for fault in faults)))
+    note_server(current())
     warn_of_plain_tokens(current(), arbiter.cfg.address, arbiter.log)
     _stop_to_the_end(arbiter)
     guard_master(arbiter)
@@ -105,6 +103,23 @@ def on_starting(arbiter: Any) -> None:
     guard_reload(arbiter, supervisor.renew, look)
     reload: Callable[[], None] = arbiter.handle_hup
     arbiter.handle_hup = lambda: announcer.around_reload(reload)
+
+
+def _faults_of_machine(arbiter: Any) -> Iterator[str]:
+    """Take what the server needs from this machine; yield why a part of it cannot be had."""
+    settings, addresses = current(), arbiter.cfg.address
+    takes: tuple[Callable[[], object], ...] = (
+        lambda: check_binding(settings, addresses),
+        lambda: tls.keep(tls.make_context(settings)),
+        lambda: None if are_handed() else try_addresses(addresses, held=()),
+        lambda: metrics_address.keep(metrics_address.prepare(settings, addresses), arbiter.log),
+        check_run_directory,
+    )
+    for take in takes:
+        try:
+            take()
+        except OrchestratorError as error:
+            yield error.message
 
 
 def when_ready(arbiter: Any) -> None:

@@ -117,9 +117,16 @@ def check_run_directory() -> None:
         with tempfile.TemporaryFile(dir=named):
             pass
     except OSError as error:
+        why = (
+            f"there is no folder {named}; create it"
+            if isinstance(error, FileNotFoundError)
+            else f"{named} is not a folder; name one"
+            if isinstance(error, NotADirectoryError)
+            else f"no file can be made in {named}: {error.strerror}; name a folder that this user "
+            "may write to"
+        )
         raise SettingsError(
-            f"environment variable {VARIABLE}: no file can be made in {named}: {error.strerror}; "
-            "name a folder that this user may write to, or remove the variable"
+            f"environment variable {VARIABLE}: {why}, or remove the variable"
         ) from None
 
 

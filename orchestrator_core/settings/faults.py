@@ -79,7 +79,10 @@ def faults(
 def _unknown(key: str, path: Path_, options: Iterable[str]) -> str:
     if path and key in ABOVE:
         return f"unknown key here; {key} stands at the top of the file, above the first [section]"
-    return f"unknown key{nearest(key, options)}"
+    near = nearest(key, options)
+    if path or near:
+        return f"unknown key{near}"
+    return f"unknown key or section; known are {', '.join(sorted(options))}"
 
 
 def _inside(messages: Any, field: fields.Field[Any] | None, path: Path_) -> Iterator[Fault]:
@@ -100,6 +103,8 @@ def _sentence(message: str) -> str:
     message = message.rstrip(".")
     if message == "Missing data for required field":
         return "missing"
+    if message == "Not a valid mapping type":
+        return "must be a section with lines of its own, not one value"
     return message[:1].lower() + message[1:]
 
 

@@ -53,8 +53,8 @@ class Secret:
             # The message omits the variable's name, which may be the secret itself, typed by
             # mistake.
             raise ValueError(
-                "the environment variable that it names is not set; set it where this command "
-                "and the server start"
+                "the environment variable that it names is not set, or empty; set it where this "
+                "command and the server start"
             )
         self._keep(value)
         return value

@@ -172,7 +172,9 @@ class AuthSchema(SectionSchema):
     def _tokens_when_asked(self, data: Mapping[str, Any], **_: Any) -> None:
         if data.get("mode") == "token" and not data.get("tokens"):
             raise ValidationError(
-                'mode "token" needs at least one: ops = "env:OPS_TOKEN"', "tokens"
+                'mode "token" needs at least one token: add a section [auth.tokens] with a line '
+                'such as ops = "env:OPS_TOKEN"',
+                "tokens",
             )
         if data.get("tokens") and data.get("mode") != "token":
             raise ValidationError('must be "token" when tokens are given', "mode")

@@ -36,8 +36,8 @@ def weakness(token: str) -> str | None:
     if size is None:
         return "contains blanks or characters other than printable ASCII"
     if len(used) < _LEAST_DISTINCT:
-        return f"has fewer than {_LEAST_DISTINCT} different characters"
+        return f"is easy to guess: it has fewer than {_LEAST_DISTINCT} different characters"
     bits = int(len(token) * math.log2(size))
     if bits < LEAST_BITS:
-        return f"has at most {bits} bits; {LEAST_BITS} are needed"
+        return f"is too short to be hard to guess: at most {bits} bits; {LEAST_BITS} are needed"
     return None

@@ -107,6 +107,17 @@ MISTAKES: Final = {
             "{file}: [server] default_cloud: unknown key here; default_cloud stands at the top"
         ),
     ),
+    "a section that does not exist": (
+        "[frobnicate]\n",
+        "orchestrator: {file}: frobnicate: unknown key or section; known are allow_removal, ",
+    ),
+    "a token in the place of the section of tokens": (
+        '[auth]\nmode = "token"\ntokens = "env:OPS_TOKEN"\n',
+        (
+            "orchestrator: {file}: [auth] tokens: must be a section with lines of its own, not one "
+            "value"
+        ),
+    ),
     "words in the place of true and of seconds": (
         '[state]\nurl = "sqlite:///x.db"\nworker = "yes"\nretention = "a week"\n',
         (
@@ -164,7 +175,7 @@ MISTAKES: Final = {
         f'{TOKENS}ops = "env:NOT_SET"\n',
         (
             "orchestrator: {file}: [auth.tokens] ops: the environment variable that it names "
-            "is not set; set it where this command and the server start"
+            "is not set, or empty; set it where this command and the server start"
         ),
     ),
     "a token in a missing file": (
@@ -177,9 +188,9 @@ MISTAKES: Final = {
     "a token that is easy to guess": (
         f'{TOKENS}ops = "file:weak"\n',
         (
-            "[auth.tokens] ops: the token has fewer than 8 different characters; replace it with "
-            "the output of openssl rand -hex 32 ([auth] allow_weak_tokens = true accepts it, for a "
-            "test)"
+            "[auth.tokens] ops: the token is easy to guess: it has fewer than 8 different "
+            "characters; replace it with the output of openssl rand -hex 32 ([auth] "
+            "allow_weak_tokens = true accepts it, for a test)"
         ),
     ),
     "a public address without tokens": ('[server]\nbind = "0.0.0.0:8080"\n', PUBLIC),
@@ -295,6 +306,13 @@ MISTAKES: Final = {
             "remove the variable"
         ),
     ),
+    "a run directory that is missing": (
+        LOCAL,
+        (
+            "orchestrator: environment variable ORCHESTRATOR_RUN_DIRECTORY: there is no folder "
+            "{folder}/missing; create it, or remove the variable"
+        ),
+    ),
     "a database of a newer version": (
         f'{LOCAL}[state]\nurl = "sqlite:///newer.db"\n',
         (
@@ -393,7 +411,8 @@ def test_a_mistake_is_refused_in_one_sentence(
         (folder / "orchestrator.toml").write_text(toml)
     variables = {}
     if "run directory" in mistake:
-        variables["ORCHESTRATOR_RUN_DIRECTORY"] = str(folder / "closed")
+        named = "missing" if "is missing" in mistake else "closed"
+        variables["ORCHESTRATOR_RUN_DIRECTORY"] = str(folder / named)
     done = orchestrator(command, WITHOUT.get(mistake, ""), **variables)
     assert (done.returncode, done.stdout) == (1, "")
     at = 0
@@ -429,14 +448,15 @@ def test_a_port_in_use_names_the_process(
     assert f": process {os.getpid()} (" in done.stderr
 
 
-def test_check_tells_of_a_port_in_use_and_of_the_database_together(
-    run: Run, folder: Path, taken_port: int
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_port_in_use_and_the_database_are_told_together(
+    run: Run, folder: Path, taken_port: int, command: str
 ) -> None:
     config = folder / "orchestrator.toml"
     (folder / "letter.txt").write_text("Dear reader, this is no database.")
     state = f'[state]\nurl = "sqlite:///{folder}/letter.txt"\n'
     config.write_text(f'{CLOUD}[server]\nbind = "127.0.0.1:{taken_port}"\n{state}')
-    done = run("check", "--config", str(config))
+    done = run(command, "--config", str(config))
     assert done.returncode == 1
     assert "[server] bind: cannot listen on " in done.stderr
     assert f"{folder}/letter.txt is " in done.stderr

@@ -62,7 +62,7 @@ def fault(tmp_path: Path, toml: str | bytes, environ: dict[str, str] | None = No
             '[auth]\nmode = "tokn"',
             'FILE: [auth] mode: "tokn" must be one of: none, token; did you mean "token"?',
         ),
-        ('[auth]\nmode = "token"', 'FILE: [auth] tokens: mode "token" needs at least one'),
+        ('[auth]\nmode = "token"', 'FILE: [auth] tokens: mode "token" needs at least one token'),
         ("[clouds.a]\ndriver = 1", "FILE: [clouds.a] driver: not a valid string"),
         ("[clouds.a]", "FILE: [clouds.a] driver: missing; name a plugin that"),
         (

@@ -25,6 +25,8 @@ _OWN_TRANSPORT = ("ca_file", "proxy", "verify_tls")
 _IN_URI = "set it in the URI: qemu+tls://HOST/system?pkipath=FOLDER (or no_verify=1)"
 _MAX_PORT = 65535
 _NOT_EMPTY = validate.Length(min=1)
+_CREDENTIALS = ("key", "secret")
+
 _USUAL = "the provider's usual one"
 _LARGEST_ANSWER = 4096
 
@@ -39,6 +41,10 @@ class LibcloudSettings(Schema):
 
     provider = fields.String(
         required=True,
+        error_messages={
+            "required": "Missing; write Libcloud's name of the provider, such as "
+            'provider = "ec2" or "openstack"'
+        },
         metadata={
             "description": "One of Libcloud's provider names. A wrong name is refused with the "
             "nearest right one."
@@ -212,7 +218,8 @@ def _missing(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
     wrong = {}
     for name in required(provider):
         if name not in data and not any(target in arguments for target in TARGETS[name]):
-            wrong[name] = [f"provider {provider!r} needs it"]
+            form = f', such as {name} = "env:NAME"' if name in _CREDENTIALS else ""
+            wrong[name] = [f"provider {provider!r} needs it{form}"]
     lacking = [name for name in NEEDS.get(provider, ()) if name not in arguments]
     if lacking:
         wrong["arguments"] = [f"provider {provider!r} needs {', '.join(lacking)} here"]

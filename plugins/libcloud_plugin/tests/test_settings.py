@@ -54,11 +54,12 @@ def test_an_unknown_provider_is_named_with_the_nearest_word() -> None:
 
 
 def test_missing_and_unknown_keys() -> None:
-    assert wrong(key="s3cret") == {"provider": ["Missing data for required field."]}
+    (missing,) = wrong(key="s3cret")["provider"]
+    assert missing.startswith("Missing; write Libcloud's name of the provider, such as ")
     assert wrong(provider="dummy", key="s3cret", colour="red") == {"colour": ["Unknown field."]}
     assert wrong(provider="ec2") == {
-        "key": ["provider 'ec2' needs it"],
-        "secret": ["provider 'ec2' needs it"],
+        "key": ["provider 'ec2' needs it, such as key = \"env:NAME\""],
+        "secret": ["provider 'ec2' needs it, such as secret = \"env:NAME\""],
     }
 
 
