@@ -130,43 +130,46 @@ def _start(settings: Settings, starts: StartOptions) -> None:
 
 def _faults_of_machine(settings: Settings) -> Iterator[str]:
     """Yield what keeps this machine from serving the settings, beside what is in them."""
-    for check in (check_run_directory, lambda: _check_listening(settings)):
+    # Imported here: the trial of a reload does not need gunicorn.
+    from gunicorn import util  # noqa: PLC0415
+
+    from orchestrator_core.server import tls  # noqa: PLC0415
+    from orchestrator_core.server.binding import check_binding  # noqa: PLC0415
+    from orchestrator_core.server.listening import try_addresses  # noqa: PLC0415
+    from orchestrator_core.server.metrics_address import try_metrics_address  # noqa: PLC0415
+
+    server, metrics = settings.server.bind, settings.metrics.bind
+    addresses = [util.parse_address(server)]
+    checks: tuple[Callable[[], object], ...] = (
+        check_run_directory,
+        lambda: check_binding(settings, addresses),
+        lambda: tls.make_context(settings),
+        lambda: _try(server, lambda: try_addresses(addresses, held=())),
+        lambda: _try(metrics, lambda: try_metrics_address(settings, addresses)),
+    )
+    for check in checks:
         try:
             check()
         except OrchestratorError as error:
             yield error.message
 
 
-def _check_listening(settings: Settings) -> None:
-    """Check that a server with these settings could listen.
+def _try(bind: str | None, listen: Callable[[], None]) -> None:
+    """Try to listen on an address.
 
     Raises:
-        SettingsError: It could not, and the reason is not that this server runs already.
+        SettingsError: It cannot be used, and the reason is not that this server runs already.
     """
-    # Imported here: the trial of a reload does not need gunicorn.
-    from gunicorn import util  # noqa: PLC0415
+    from orchestrator_core.server.listening import AddressRefused  # noqa: PLC0415 - as above
 
-    from orchestrator_core.server import tls  # noqa: PLC0415
-    from orchestrator_core.server.binding import check_binding  # noqa: PLC0415
-    from orchestrator_core.server.listening import AddressRefused, try_addresses  # noqa: PLC0415
-    from orchestrator_core.server.metrics_address import try_metrics_address  # noqa: PLC0415
-
-    addresses = [util.parse_address(settings.server.bind)]
-    check_binding(settings, addresses)
-    tls.make_context(settings)
-    trials: list[tuple[str | None, Callable[[], None]]] = [
-        (settings.server.bind, lambda: try_addresses(addresses, held=())),
-        (settings.metrics.bind, lambda: try_metrics_address(settings, addresses)),
-    ]
-    for bind, trial in trials:
-        try:
-            trial()
-        except AddressRefused as error:
-            if not error.in_use or (error.holder is not None and not error.holder.is_ours):
-                raise
-            is_known = error.holder is not None
-            note = "a server runs there already" if is_known else f"warning: {error.message}"
-            click.echo(f"orchestrator: {bind}: {note}", err=True)
+    try:
+        listen()
+    except AddressRefused as error:
+        if not error.in_use or (error.holder is not None and not error.holder.is_ours):
+            raise
+        is_known = error.holder is not None
+        note = "a server runs there already" if is_known else f"warning: {error.message}"
+        click.echo(f"orchestrator: {bind}: {note}", err=True)
 
 
 def _check_reload(database: Database) -> None:

@@ -160,6 +160,10 @@ class AuthSchema(SectionSchema):
     tokens = fields.Dict(
         keys=fields.String(validate=check_caller),
         values=SecretField(keep=True),
+        error_messages={
+            "invalid": "must be a section [auth.tokens] with a line for each caller, whose name is "
+            'yours to choose, such as ops = "env:OPS_TOKEN"'
+        },
         metadata={
             "description": "The token of each caller, by the caller's name: "
             '`ops = "env:OPS_TOKEN"`. The name is recorded with each change.',

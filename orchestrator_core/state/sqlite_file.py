@@ -75,7 +75,7 @@ def _check_content(file: Path) -> bytes:
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {why_unusable(file, error)}") from None
     if begin and not begin.startswith(_MAGIC):
-        raise SettingsError(f"{file} is not an SQLite database")
+        raise SettingsError(f"{file} is not an SQLite database; name another file")
     return begin
 
 

@@ -114,8 +114,8 @@ MISTAKES: Final = {
     "a token in the place of the section of tokens": (
         '[auth]\nmode = "token"\ntokens = "env:OPS_TOKEN"\n',
         (
-            "orchestrator: {file}: [auth] tokens: must be a section with lines of its own, not one "
-            "value"
+            "orchestrator: {file}: [auth] tokens: must be a section [auth.tokens] with a line for "
+            'each caller, whose name is yours to choose, such as ops = "env:OPS_TOKEN"'
         ),
     ),
     "words in the place of true and of seconds": (
@@ -449,17 +449,21 @@ def test_a_port_in_use_names_the_process(
 
 
 @pytest.mark.parametrize("command", ["check", "serve"])
-def test_a_port_in_use_and_the_database_are_told_together(
+def test_a_port_in_use_a_certificate_and_the_database_are_told_together(
     run: Run, folder: Path, taken_port: int, command: str
 ) -> None:
     config = folder / "orchestrator.toml"
     (folder / "letter.txt").write_text("Dear reader, this is no database.")
+    files = f'certificate = "{folder}/none.crt"\nkey = "{folder}/none.key"\n'
     state = f'[state]\nurl = "sqlite:///{folder}/letter.txt"\n'
-    config.write_text(f'{CLOUD}[server]\nbind = "127.0.0.1:{taken_port}"\n{state}')
+    config.write_text(
+        f'{CLOUD}[server]\nbind = "127.0.0.1:{taken_port}"\n[server.tls]\n{files}{state}'
+    )
     done = run(command, "--config", str(config))
     assert done.returncode == 1
     assert "[server] bind: cannot listen on " in done.stderr
     assert f"{folder}/letter.txt is " in done.stderr
+    assert f"{folder}/none.crt" in done.stderr
 
 
 def test_check_takes_the_port_of_a_server_that_runs(run: Run, folder: Path) -> None:

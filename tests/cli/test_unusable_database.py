@@ -83,7 +83,7 @@ def test_what_is_no_database_is_left_alone(
     file.write_text("a letter")
     said = run(*command, ORCHESTRATOR_CONFIG=config)
     assert said.returncode == 1
-    why = f"[state] url: {file} is not an SQLite database\n"
+    why = f"[state] url: {file} is not an SQLite database; name another file\n"
     assert said.stderr == f"orchestrator: {config}: {why}"
     assert file.read_text() == "a letter"
 

@@ -218,7 +218,8 @@ def _missing(provider: str, data: Mapping[str, Any]) -> dict[str, list[str]]:
     wrong = {}
     for name in required(provider):
         if name not in data and not any(target in arguments for target in TARGETS[name]):
-            form = f', such as {name} = "env:NAME"' if name in _CREDENTIALS else ""
+            variable = f"{provider}_{name}".upper()
+            form = f', such as {name} = "env:{variable}"' if name in _CREDENTIALS else ""
             wrong[name] = [f"provider {provider!r} needs it{form}"]
     lacking = [name for name in NEEDS.get(provider, ()) if name not in arguments]
     if lacking:

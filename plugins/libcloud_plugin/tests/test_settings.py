@@ -58,8 +58,8 @@ def test_missing_and_unknown_keys() -> None:
     assert missing.startswith("Missing; write Libcloud's name of the provider, such as ")
     assert wrong(provider="dummy", key="s3cret", colour="red") == {"colour": ["Unknown field."]}
     assert wrong(provider="ec2") == {
-        "key": ["provider 'ec2' needs it, such as key = \"env:NAME\""],
-        "secret": ["provider 'ec2' needs it, such as secret = \"env:NAME\""],
+        "key": ["provider 'ec2' needs it, such as key = \"env:EC2_KEY\""],
+        "secret": ["provider 'ec2' needs it, such as secret = \"env:EC2_SECRET\""],
     }
 
 
