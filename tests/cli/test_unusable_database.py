@@ -81,7 +81,8 @@ def test_what_is_no_database_is_left_alone(
     file = tmp_path / "var" / "state.db"
     file.parent.mkdir()
     file.write_text("a letter")
-    said = run(*command, ORCHESTRATOR_CONFIG=config)
+    # In a shared folder a worker would tell of what killed servers of other tests have left.
+    said = run(*command, ORCHESTRATOR_CONFIG=config, TMPDIR=str(tmp_path))
     assert said.returncode == 1
     why = f"[state] url: {file} is not an SQLite database; name another file\n"
     assert said.stderr == f"orchestrator: {config}: {why}"
