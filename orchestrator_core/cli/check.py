@@ -25,7 +25,7 @@ from orchestrator_core.errors import (
 from orchestrator_core.log import configure_logging, for_commands
 from orchestrator_core.redaction import LEAST, redact
 from orchestrator_core.run_directory import run_directory
-from orchestrator_core.server.parts import check_run_directory, load_and_explain, made
+from orchestrator_core.server.parts import check_run_directory, faults_of, load_and_explain, made
 from orchestrator_core.server.trial import READY
 from orchestrator_core.settings.exposure import short_secrets
 from orchestrator_core.settings.model import Settings
@@ -129,7 +129,7 @@ def _start(settings: Settings, starts: StartOptions) -> None:
 
 
 def _faults_of_machine(settings: Settings) -> Iterator[str]:
-    """Yield what keeps this machine from serving the settings, beside what is in them."""
+    """Return what keeps this machine from serving the settings, beside what is in them."""
     # Imported here: the trial of a reload does not need gunicorn.
     from gunicorn import util  # noqa: PLC0415
 
@@ -147,11 +147,7 @@ def _faults_of_machine(settings: Settings) -> Iterator[str]:
         lambda: _try(server, lambda: try_addresses(addresses, held=())),
         lambda: _try(metrics, lambda: try_metrics_address(settings, addresses)),
     )
-    for check in checks:
-        try:
-            check()
-        except OrchestratorError as error:
-            yield error.message
+    return faults_of(checks)
 
 
 def _try(bind: str | None, listen: Callable[[], None]) -> None:

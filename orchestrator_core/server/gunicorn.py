@@ -23,7 +23,7 @@ from orchestrator_core.server.binding import check_binding, warn_of_plain_tokens
 from orchestrator_core.server.greeting import greet
 from orchestrator_core.server.listening import are_handed, try_addresses
 from orchestrator_core.server.master import guard_master
-from orchestrator_core.server.parts import check_run_directory, checked_apart
+from orchestrator_core.server.parts import check_run_directory, checked_apart, faults_of
 from orchestrator_core.server.reload import guard_reload
 from orchestrator_core.server.supervisor import supervise
 from orchestrator_core.server.systemd import Notifier
@@ -106,7 +106,7 @@ def on_starting(arbiter: Any) -> None:
 
 
 def _faults_of_machine(arbiter: Any) -> Iterator[str]:
-    """Take what the server needs from this machine; yield why a part of it cannot be had."""
+    """Take what the server needs from this machine; return why parts of it cannot be had."""
     settings, addresses = current(), arbiter.cfg.address
     takes: tuple[Callable[[], object], ...] = (
         lambda: check_binding(settings, addresses),
@@ -115,11 +115,7 @@ def _faults_of_machine(arbiter: Any) -> Iterator[str]:
         lambda: metrics_address.keep(metrics_address.prepare(settings, addresses), arbiter.log),
         check_run_directory,
     )
-    for take in takes:
-        try:
-            take()
-        except OrchestratorError as error:
-            yield error.message
+    return faults_of(takes)
 
 
 def when_ready(arbiter: Any) -> None:

@@ -7,11 +7,12 @@ import select
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from types import FrameType
+from typing import TYPE_CHECKING, BinaryIO, Final, NoReturn
 
 from orchestrator_core.api.auth import Authenticator
 from orchestrator_core.broker.inventory import CloudInventory
@@ -102,6 +103,15 @@ def _faults_of_plugins(settings: Settings) -> list[SettingsFaults]:
         return [error]
     except OrchestratorError:
         return []  # told once the other faults are mended
+
+
+def faults_of(checks: Iterable[Callable[[], object]]) -> Iterator[str]:
+    """Run every check; yield the messages of those that fail, so that all are told together."""
+    for check in checks:
+        try:
+            check()
+        except OrchestratorError as error:
+            yield error.message
 
 
 def check_run_directory() -> None:
@@ -199,7 +209,8 @@ def _tell_faults(settings: Settings, writing: int) -> None:
             os.dup2(silent, stream)
         with made(settings) as parts:
             if parts.database is not None:
-                signal.alarm(_DATABASE_SECONDS)  # ends this process: the workers wait longer
+                signal.signal(signal.SIGALRM, _give_up)  # the workers wait longer
+                signal.alarm(_DATABASE_SECONDS)
                 check_database(settings, parts.database)
     except StateUnavailable:
         pass  # the workers wait for it
@@ -209,6 +220,11 @@ def _tell_faults(settings: Settings, writing: int) -> None:
         pass
     finally:
         os._exit(0)
+
+
+def _give_up(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End the check as an error does, so that its temporary folder is removed."""
+    raise TimeoutError
 
 
 @contextmanager

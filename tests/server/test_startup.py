@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -74,14 +75,17 @@ async def test_a_fault_of_the_program_keeps_its_frames() -> None:
 
 
 def test_a_database_that_falls_silent_during_the_start_does_not_end_the_server(
-    serve: Any, postgres: MakeUrl
+    serve: Any, postgres: MakeUrl, tmp_path: Path
 ) -> None:
     with proxied(postgres()) as (proxy, url):
         shown = url.render_as_string(hide_password=False)
         proxy.hold(proxy.to_client)
-        server = serve(settings(f'url = "{shown}"\nworker = false'), up=False)
+        environment = {"TMPDIR": str(tmp_path)}
+        toml = settings(f'url = "{shown}"\nworker = false')
+        server = serve(toml, up=False, environment=environment)
         server.wait_for_log("The server cannot reach its database")
         assert server.process.poll() is None
+        assert not list(tmp_path.glob("orchestrator-check-*")), "left by the check of the settings"
         proxy.resume()
         server.wait_until_up(1)
         assert loopback.get(f"{server.url}/api/v2/operations").status_code == 200
