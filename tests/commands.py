@@ -31,7 +31,7 @@ NEW_INTERPRETER: Final = ("env", *COMMAND)
 """The command ``orchestrator`` in a new interpreter, whatever its environment."""
 
 IS_MEASURED: Final = "COVERAGE_PROCESS_CONFIG" in os.environ
-"""Whether coverage.py measures the commands; each then writes a file with what it has run."""
+"""Whether coverage.py measures the commands. Each command then writes a file of its own."""
 
 _OF_INTERPRETERS: Final = ("PYTHON", "LANG", "LC_")
 """Variables that an interpreter reads at its start."""
