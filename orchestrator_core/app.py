@@ -21,7 +21,7 @@ from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import StateUnavailable
 from orchestrator_core.log import configure_logging
-from orchestrator_core.plugins.loader import Plugins, load_plugins
+from orchestrator_core.plugins.loader import Plugins, load_used_plugins
 from orchestrator_core.plugins.record import State
 from orchestrator_core.run_directory import run_directory
 from orchestrator_core.settings import kept_files
@@ -106,7 +106,7 @@ def make_components(
         SettingsError: when the settings are wrong, or the database needs an upgrade.
         PluginError: when a plugin that they require is missing.
     """
-    plugins = plugins or load_plugins(settings.plugins)
+    plugins = plugins or load_used_plugins(settings)
     directory = directory or run_directory()
     if settings.metrics.enabled:
         # prometheus-client is loaded only if it is used.
@@ -175,6 +175,8 @@ def _report(plugins: Plugins, registry: Registry) -> None:
             _log.info("plugin loaded", plugin=record.label, hooks=len(record.hooks))
             for what in record.deprecations:
                 _log.warning("plugin uses a deprecated name", plugin=record.label, what=what)
+        elif record.state is State.FOUND:
+            _log.info("plugin not used", plugin=record.label)
         else:
             _log.warning(
                 f"plugin {record.state.value}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from orchestrator_core.errors import PluginError
-from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.plugins.loader import load_used_plugins
 from orchestrator_core.plugins.manager import describe_error
 from orchestrator_core.plugins.record import PluginRecord, State
 from orchestrator_core.settings.load import load_settings
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def used(config: Path | None) -> list[PluginRecord]:
     """Return the plugins that the settings name."""
     settings = load_settings(config)
-    plugins = load_plugins(replace(settings.plugins, require=()))
-    return plugins.used(settings)
+    tolerant = replace(settings, plugins=replace(settings.plugins, require=()))
+    return load_used_plugins(tolerant).used(settings)
 
 
 def upgrade(database: Database, record: PluginRecord) -> bool:

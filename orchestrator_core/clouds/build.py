@@ -122,7 +122,7 @@ class _Builder:
         _log.error("plugin not available", of=f"{table}.{section.name}", why=error.message)
 
         def make() -> Hooks:
-            self._plugins.find_again(self._settings.plugins)
+            self._plugins.find_again(self._settings)
             return self._one(kind, section).hooks(f"{_TITLES[kind]} {section.name}")
 
         return PluginHandle(None, "its plugin, or a file that it needs, is missing", make=make)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -13,6 +14,7 @@ from orchestrator_core.plugins.manager import PluginManager
 from orchestrator_core.plugins.record import Kind, PluginRecord, State
 from orchestrator_core.resources import core_version
 from orchestrator_core.settings.model import PluginSettings, Settings
+from orchestrator_core.settings.schema import GIVEN
 
 
 class Plugins:
@@ -31,12 +33,16 @@ class Plugins:
         found.sort(key=lambda record: record.state is not State.LOADED)
         return found[0] if found else None
 
-    def find_again(self, settings: PluginSettings) -> None:
+    def find_again(self, settings: Settings) -> None:
         """Add the plugins that could not be found or loaded before and can be loaded now."""
         importlib.invalidate_caches()
         kept = [r for r in self.records if r.state is State.LOADED or r.stage == "migrations"]
         known = {(record.kind, record.name) for record in kept}
-        found = [one for one in _load_all(settings) if (one.kind, one.name) not in known]
+        found = [
+            one
+            for one in _load(settings.plugins, _imports(settings))
+            if (one.kind, one.name) not in known
+        ]
         self.records[:] = [*kept, *found]
 
     def names(self, kind: Kind) -> list[str]:
@@ -45,12 +51,7 @@ class Plugins:
 
     def used(self, settings: Settings) -> list[PluginRecord]:
         """Return the plugins that the settings name, loaded or not, each once."""
-        named = [
-            *((Kind.CLOUD, cloud.driver) for cloud in settings.clouds.values()),
-            *((Kind.ASSIGNMENT, backend.backend) for backend in settings.assignments.values()),
-            *((Kind.EXTENSION, one.extension) for one in settings.extensions.values()),
-        ]
-        found = (self.get(kind, name) for kind, name in dict.fromkeys(named))
+        found = (self.get(kind, name) for kind, name in _names(settings))
         return [record for record in found if record is not None]
 
     def require(self, words: tuple[str, ...]) -> None:
@@ -68,17 +69,59 @@ def load_plugins(settings: PluginSettings) -> Plugins:
     Raises:
         PluginError: when a plugin that the settings require is not loaded.
     """
-    plugins = Plugins(_load_all(settings))
+    plugins = Plugins(_load(settings))
     plugins.require(settings.require)
     return plugins
 
 
-def _load_all(settings: PluginSettings) -> list[PluginRecord]:
+def load_used_plugins(settings: Settings) -> Plugins:
+    """Do the same, but import only the plugins that the settings name; the others stay FOUND.
+
+    A server neither waits for code that it does not use nor keeps it in memory.
+
+    Raises:
+        PluginError: when a plugin that the settings require is not loaded.
+    """
+    plugins = Plugins(_load(settings.plugins, _imports(settings)))
+    plugins.require(settings.plugins.require)
+    return plugins
+
+
+def _names(settings: Settings) -> list[tuple[Kind, str]]:
+    """Return the kinds and names of the plugins in the sections of the settings, each once."""
+    named = [
+        *((Kind.CLOUD, cloud.driver) for cloud in settings.clouds.values()),
+        *((Kind.ASSIGNMENT, backend.backend) for backend in settings.assignments.values()),
+        *((Kind.EXTENSION, one.extension) for one in settings.extensions.values()),
+    ]
+    return list(dict.fromkeys(named))
+
+
+def _imports(settings: Settings) -> set[tuple[Kind, str]]:
+    """Return the kinds and names of the plugins that a server with these settings may use."""
+    default = [(Kind.ASSIGNMENT, GIVEN)] if settings.state is not None else []
+    return {*_names(settings), *default}
+
+
+def _load(
+    settings: PluginSettings, names: Collection[tuple[Kind, str]] | None = None
+) -> list[PluginRecord]:
+    """Return a record of each installed plugin.
+
+    Args:
+        settings: the plugins that may and must load.
+        names: the plugins to import beside those that must load; by default all.
+    """
     records = discover()
     for record in records:
         _filter(record, settings)
+
+    def is_used(record: PluginRecord) -> bool:
+        is_named = names is None or (record.kind, record.name) in names
+        return is_named or _named(record, settings.require)
+
     for kind in Kind:
-        PluginManager(kind, [record for record in records if record.kind is kind])
+        PluginManager(kind, [record for record in records if record.kind is kind], is_used)
     return records
 
 

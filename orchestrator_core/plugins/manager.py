@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -27,18 +27,23 @@ class PluginManager(ExtensionManager[Any]):
 
     Args:
         kind: the kind of the plugins.
-        records: every plugin of that kind from the discovery; plugins in the state FOUND are
-            imported, in this order.
+        records: every plugin of that kind from the discovery.
+        is_used: whether to import a plugin. Those in the state FOUND are imported, in the order of
+            the records; the others stay as they are.
     """
 
-    def __init__(self, kind: Kind, records: Sequence[PluginRecord]) -> None:
+    def __init__(
+        self, kind: Kind, records: Sequence[PluginRecord], is_used: Callable[[PluginRecord], bool]
+    ) -> None:
         self.records = records
+        self._is_used = is_used
         refuse_clashes(records)
         super().__init__(kind.group, on_load_failure_callback=_record_failure)
 
     def list_entry_points(self) -> list[EntryPoint]:
         """Return the entry points to load, as they are installed now."""
-        return [one.entry_point for one in self.records if one.state is State.FOUND]
+        found = [one for one in self.records if one.state is State.FOUND]
+        return [one.entry_point for one in found if self._is_used(one)]
 
     def record_of(self, entry_point: EntryPoint) -> PluginRecord:
         """Return the record of an entry point that this manager loads."""

@@ -22,7 +22,7 @@ from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.context import State
 from orchestrator_core.errors import OrchestratorError, SettingsError, StateUnavailable
 from orchestrator_core.log import configure_logging
-from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.plugins.loader import load_used_plugins
 from orchestrator_core.run_directory import VARIABLE
 from orchestrator_core.settings.faults import SettingsFaults, merged, settings_error
 from orchestrator_core.settings.load import load_settings
@@ -69,7 +69,7 @@ def made(settings: Settings) -> Iterator[Parts]:
     Raises:
         SettingsError: naming each fault by file and key.
     """
-    plugins = load_plugins(settings.plugins)
+    plugins = load_used_plugins(settings)
     Authenticator(settings.auth)
     with _temporary_directory() as directory, _database(settings) as database:
         host = HostEnvironment(directory, CloudInventory(), _state(database))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests import loopback
+from tests import commands, loopback
 
 CLOUD = '[clouds.fake_driver]\ndriver = "dummy"\n'
 
@@ -30,6 +31,23 @@ def test_only_what_is_allowed_is_loaded(serve: Any, broken: dict[str, str]) -> N
     assert found.pop(("vm-orchestrator-dummy", "dummy")) == "loaded"
     assert set(found.values()) == {"disabled"}
     assert loopback.get(f"{server.url}/api/v1/nodes/fake_driver").status_code == 200
+
+
+def test_what_no_setting_names_is_not_imported(serve: Any, broken: dict[str, str]) -> None:
+    server = serve(CLOUD, environment=broken)
+    found = states(server.url)
+    assert found.pop(("vm-orchestrator-dummy", "dummy")) == "loaded"
+    (wrong_version,) = (key for key in found if key[1] == "wrong_core_version")
+    assert found.pop(wrong_version) == "incompatible"
+    clashes = [found.pop(key) for key in list(found) if key[1] == "clashing"]
+    assert clashes == ["failed", "failed"]
+    assert set(found.values()) == {"found"}
+    assert "plugin not used" in server.log()
+    assert "plugin failed" in server.log()  # the clash
+    assert "wrong Python" not in server.log()
+
+    shown = json.loads(commands.run("plugins", "--json", environment=broken).stdout)["plugins"]
+    assert {one["state"] for one in shown if one["name"] == "system_exit"} == {"failed"}
 
 
 def test_to_deny_one_settles_a_clash(serve: Any, broken: dict[str, str]) -> None:

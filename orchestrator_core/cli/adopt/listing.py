@@ -13,7 +13,7 @@ from orchestrator_core.clouds.host_environment import HostEnvironment
 from orchestrator_core.clouds.registry import Registry
 from orchestrator_core.errors import OrchestratorError, SettingsError
 from orchestrator_core.model import Node, Vm
-from orchestrator_core.plugins.loader import load_plugins
+from orchestrator_core.plugins.loader import load_used_plugins
 from orchestrator_core.settings.faults import nearest
 from orchestrator_core.settings.model import CloudSettings, Settings
 from orchestrator_core.temporary_folder import temporary_folder
@@ -59,7 +59,7 @@ async def look(
 
     with temporary_folder("orchestrator-adopt-") as directory:
         host = HostEnvironment(directory, CloudInventory(), PluginState(database))
-        registry, _extensions = build(settings, load_plugins(settings.plugins), host)
+        registry, _extensions = build(settings, load_used_plugins(settings), host)
         try:
             return await _listing(registry, registry.cloud(cloud), from_backend)
         finally:

@@ -27,9 +27,12 @@ class PluginSchema(Schema):
     kind = one_of("The kind of plugin.", *(kind.value for kind in Kind))
     distribution = text("The installed package.")
     version = text("The version of the package.")
-    state = one_of("The result of loading it.", *(state.value for state in State))
-    stage = optional("The step at which loading ended; null if it was loaded.")
-    detail = optional("Why loading ended there; null if it was loaded.")
+    state = one_of(
+        "The result of loading it. A server leaves a plugin `found` if no setting names it.",
+        *(state.value for state in State),
+    )
+    stage = optional("The step at which loading ended; null if it did not fail.")
+    detail = optional("Why loading ended there; null if it did not fail.")
     hooks = texts("The hooks that it implements.")
     deprecations = texts("The deprecated names that it uses, each with its replacement.")
     warnings = texts("The faults of its installation that do not prevent its use.")
