@@ -12,11 +12,10 @@ from dataclasses import replace
 from types import NoneType, TracebackType
 from typing import Any, Final, TextIO, cast
 
-import structlog
-
 from orchestrator_core.log_stream import LogStream
 from orchestrator_core.redaction import redact_line
 from orchestrator_core.settings.model import ServerSettings
+from orchestrator_core.structlog_without_rich import structlog
 from orchestrator_core.traces.tracer import tracer
 
 request_id: ContextVar[str | None] = ContextVar("orchestrator_request_id", default=None)

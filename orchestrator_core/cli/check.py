@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
-from rich.console import Console
-from rich.table import Table
 
 from orchestrator_core.cli.options import config_option, with_clear_errors
 from orchestrator_core.cli.reach import Attempt, reach_database, reach_plugins
@@ -31,6 +29,8 @@ from orchestrator_core.settings.exposure import short_secrets
 from orchestrator_core.settings.model import Settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from orchestrator_core.state.database import Database
 
 
@@ -85,6 +85,9 @@ def check(
     elif wrong_starts or faults:
         sys.exit(1)
     if not quiet:
+        # Imported here: the trial of a reload prints no table.
+        from rich.console import Console  # noqa: PLC0415
+
         Console(soft_wrap=True, markup=False).print(_table(findings))
         but = f"; unusable now: {', '.join(one.section for one in failed)}" if failed else ""
         click.echo(f"{settings.file or 'The built-in defaults'}: valid{but}")
@@ -203,6 +206,8 @@ async def _of_starts(cloud: Cloud) -> list[str]:
 
 
 def _table(findings: list[Attempt]) -> Table:
+    from rich.table import Table  # noqa: PLC0415 - as above
+
     table = Table("Part", "Plugin", "Destroys", "Result", "Seconds")
     for finding in findings:
         seconds = "" if finding.seconds is None else f"{finding.seconds:.2f}"
