@@ -1,14 +1,19 @@
-"""The error codes and headers that the description of version 2 has for each route."""
+"""The error codes and headers that the description of version 2 has for each route.
+
+The description is read from the file that ``make pages`` writes and ``tests/docs/`` compares with
+the code: making it takes a second, which a test may be measuring.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from functools import cache
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from orchestrator_core.api.v2.openapi import document
-
+_FILE: Final = Path(__file__).parents[1] / "docs" / "reference" / "openapi-v2.json"
 _ROOT: Final = "/api/v2/"
 _FIRST_ERROR: Final = 400
 
@@ -41,17 +46,24 @@ def undescribed_headers(method: str, path: str, status: int, headers: Iterable[s
     Headers that are described nowhere, such as those of HTTP itself, are not returned.
     """
     _, found, below = path.partition(_ROOT)
+    if not found or status >= _FIRST_ERROR:
+        return set()
     routes = [template for template in _templates() if re.fullmatch(template, f"/{below}")]
     served = [_headers(_templates()[template], method.lower(), status) for template in routes]
-    if not found or status >= _FIRST_ERROR or not any(served):
+    if not any(served):
         return set()
-    ours = {name.lower() for name in document()["components"]["headers"]}
+    ours = {name.lower() for name in _document()["components"]["headers"]}
     return {name.lower() for name in headers} & ours - frozenset[str]().union(*served)
 
 
 @cache
+def _document() -> Any:
+    return json.loads(_FILE.read_text())
+
+
+@cache
 def _headers(path: str, method: str, status: int) -> frozenset[str]:
-    operation = document()["paths"][path].get(method, {"responses": {}})
+    operation = _document()["paths"][path].get(method, {"responses": {}})
     answer = operation["responses"].get(str(status), {})
     return frozenset(name.lower() for name in answer.get("headers", {}))
 
@@ -59,13 +71,13 @@ def _headers(path: str, method: str, status: int) -> frozenset[str]:
 @cache
 def _templates() -> dict[str, str]:
     """Return the paths of the description by the pattern of the paths that they serve."""
-    return {re.sub(r"\{\w+\}", "[^/]+", path): path for path in document()["paths"]}
+    return {re.sub(r"\{\w+\}", "[^/]+", path): path for path in _document()["paths"]}
 
 
 @cache
 def described_pairs(path: str, method: str) -> frozenset[tuple[int, str]]:
     """Return the statuses and codes of errors of a route; empty for a method not served."""
-    operation = document()["paths"][path].get(method, {"responses": {}})
+    operation = _document()["paths"][path].get(method, {"responses": {}})
     return frozenset(
         (int(status), code)
         for status, answer in operation["responses"].items()
