@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             starts[module] = any(map(_starts, vars(module).values()))
         if not starts[module] and not _uses_processes(item):
             item.add_marker("unit")
+
+
+def pytest_collection_finish() -> None:
+    """Take what the collection has made out of the garbage collector's sight, as a server does.
+
+    Modules and thousands of tests are not freed before the end, and each full collection would
+    visit all of them: pytest alone makes six at the end of a run.
+    """
+    gc.freeze()
+    gc.set_threshold(5_000, 5, 50)
 
 
 def _starts(value: Any) -> bool:
