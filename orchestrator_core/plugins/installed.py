@@ -13,7 +13,7 @@ import importlib.util
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import Distribution, PackageMetadata, PackagePath, distributions
 from os import PathLike
 from pathlib import Path
@@ -47,7 +47,7 @@ class ParsedOnce(Distribution):
         if not text:  # an old or a damaged installation
             return self._source.metadata
         fields, _, _description = text.partition("\n\n")
-        return cast("PackageMetadata", email.message_from_string(fields))
+        return _parsed(fields)
 
     def read_text(self, filename: str) -> str | None:
         """Return a file of the metadata; None if there is none."""
@@ -56,6 +56,12 @@ class ParsedOnce(Distribution):
     def locate_file(self, path: str | PathLike[str]) -> Path:
         """Return the path of a file of the distribution."""
         return Path(str(self._source.locate_file(path)))
+
+
+# A discovery reads the package of each plugin twice: among all packages, and by its name.
+@lru_cache(maxsize=64)
+def _parsed(fields: str) -> PackageMetadata:
+    return cast("PackageMetadata", email.message_from_string(fields))
 
 
 @dataclass(frozen=True, slots=True)
