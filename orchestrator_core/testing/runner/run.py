@@ -60,14 +60,15 @@ class _Collector:
         self.results = Results()
         self.failures: list[str] = []
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Remove the tests of behaviours that are not selected."""
-        if self._only:
-            items[:] = [item for item in items if self._is_wanted(item)]
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pycollect_makeitem(self, obj: object) -> list[pytest.Item] | None:
+        """Omit the tests of behaviours that are not selected.
 
-    def _is_wanted(self, item: pytest.Item) -> bool:
-        shown = behaviour_of(getattr(item, "function", None))
-        return shown is not None and (shown.is_gate or shown.number in self._only)
+        Pytest would need more time to make all the tests than to run a few of them.
+        """
+        shown = behaviour_of(obj) if self._only else None
+        is_omitted = shown is not None and not shown.is_gate and shown.number not in self._only
+        return [] if is_omitted else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the result of one test."""
