@@ -10,6 +10,9 @@ import ast
 import re
 import tokenize
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from io import StringIO
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -94,16 +97,16 @@ def questions(tree: ast.Module) -> Iterator[ast.Constant]:
                     yield docstring
 
 
-def sentences(file: Path) -> Iterator[tuple[int, str]]:
-    """Yield the comments of a Python file and the strings that have several words."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+def sentences(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
+    """Yield the strings that have several words, and the comments if one may have a banned word."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
-    with file.open("rb") as stream:
-        for token in tokenize.tokenize(stream.readline):
-            if token.type == tokenize.COMMENT:
-                yield token.start[0], token.string
+    if not _BANNED.search(source):
+        return  # A comment is a part of one line, and to split a file into tokens takes longest.
+    for token in tokenize.generate_tokens(StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
 
 
 def banned(file: Path, line: int, text: str) -> list[str]:
@@ -114,6 +117,34 @@ def banned(file: Path, line: int, text: str) -> list[str]:
         at = line + text.count("\n", 0, match.start())
         found.append(shown(file, at, f"{match[0]!r}: {remedy}"))
     return found
+
+
+@dataclass(frozen=True)
+class Complaints:
+    """The complaints about a Python file."""
+
+    questions: list[str]
+    words: list[str]
+    names: list[str]
+
+
+@cache  # Three tests need them, and the tree is too large to be kept.
+def complaints(file: Path) -> Complaints:
+    """Return the complaints about a Python file."""
+    source = file.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    return Complaints(
+        [
+            shown(file, docstring.lineno, str(docstring.value).split("\n", 1)[0])
+            for docstring in questions(tree)
+        ],
+        [one for line, text in sentences(tree, source) for one in banned(file, line, text)],
+        [
+            shown(file, node.lineno, node.name)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and NAMES.search(node.name)
+        ],
+    )
 
 
 def without_code(text: str) -> str:
@@ -132,34 +163,24 @@ def test_there_are_packages_to_check() -> None:
 
 @pytest.mark.parametrize("package", [*PACKAGES, *TESTS], ids=name_of)
 def test_no_docstring_of_a_module_class_or_attribute_begins_with_a_question(package: Path) -> None:
-    found = [
-        shown(file, docstring.lineno, str(docstring.value).split("\n", 1)[0])
-        for file in files(package, ".py")
-        for docstring in questions(ast.parse(file.read_text(encoding="utf-8")))
-    ]
+    found = [one for file in files(package, ".py") for one in complaints(file).questions]
     assert not found, "\n".join(["write a noun phrase:", *found])
 
 
 @pytest.mark.parametrize("package", [*PACKAGES, *TESTS], ids=name_of)
 def test_the_code_names_its_actors(package: Path) -> None:
     found = [
-        complaint
+        one
         for file in files(package, ".py")
         if file != Path(__file__)  # It has the words as data.
-        for line, text in sentences(file)
-        for complaint in banned(file, line, text)
+        for one in complaints(file).words
     ]
     assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("folder", TESTS, ids=name_of)
 def test_the_name_of_a_test_names_its_actors(folder: Path) -> None:
-    found = [
-        shown(file, node.lineno, node.name)
-        for file in files(folder, ".py")
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and NAMES.search(node.name)
-    ]
+    found = [one for file in files(folder, ".py") for one in complaints(file).names]
     assert not found, "\n".join(["name the actor:", *found])
 
 
