@@ -11,7 +11,7 @@ from orchestrator_core.app import create_app
 from orchestrator_core.settings.load import load_settings
 from tests.conftest import OPS_TOKEN
 from tests.fuzz.in_process import Harness
-from tests.fuzz.steps import Meter
+from tests.fuzz.steps import Cost, Meter
 from tests.fuzz.worst_cases import Make, bodies, lines
 
 SETTINGS = """
@@ -44,9 +44,11 @@ def too_costly(meter: Meter, cases: Mapping[str, Make], size: int) -> list[str]:
     """Return the cases that cost too much, with their figures."""
     found = []
     for name, make in cases.items():
-        short, long = meter.cost(make(size // 4)), meter.cost(make(size))
+        short = meter.cost(make(size // 4))
         # A quadratic cost would be 16 times.
-        if long.step > LONGEST_STEP or long.total > 8 * short.total + 0.004:
+        limit = Cost(LONGEST_STEP, 8 * short.total + 0.004)
+        long = meter.cost(make(size), limit)
+        if not long.is_within(limit):
             found.append(f"{name}: {short} for a quarter, {long} for {size} bytes")
     return found
 
