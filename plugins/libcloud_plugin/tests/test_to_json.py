@@ -212,9 +212,23 @@ def _nested(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.dictionaries(_keys, st.recursive(_leaves, _nested, max_leaves=20)))
+_tables = st.dictionaries(_keys, st.recursive(_leaves, _nested, max_leaves=20))
+
+
+@settings(max_examples=25, deadline=None)
+@given(_tables)
 def test_whatever_a_driver_gives(extra: Any) -> None:
+    _becomes_json(extra)
+
+
+@pytest.mark.soak
+@settings(max_examples=500, deadline=None)
+@given(_tables)
+def test_whatever_a_driver_gives_at_length(extra: Any) -> None:
+    _becomes_json(extra)
+
+
+def _becomes_json(extra: Any) -> None:
     public, secrets = split(extra)
     encoded = orjson.dumps(public)
     orjson.dumps(secrets)
