@@ -17,7 +17,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -29,6 +28,9 @@ COMMAND: Final = (sys.executable, "-m", "orchestrator_core.cli")
 
 NEW_INTERPRETER: Final = ("env", *COMMAND)
 """The command ``orchestrator`` in a new interpreter, whatever its environment."""
+
+SPARE: Final = "spare"
+"""The name of the process beside a forked server that forks further processes for it."""
 
 IS_MEASURED: Final = "COVERAGE_PROCESS_CONFIG" in os.environ
 """Whether coverage.py measures the commands. Each command then writes a file of its own."""
@@ -168,7 +170,7 @@ def start(  # noqa: PLR0913 - what a process needs, as in subprocess.Popen
         "as_root": as_root,
         "umask": _umask(),
         "limits": [(limit, resource.getrlimit(limit)) for limit in _LIMITS],
-        "spare": _starts_durable_worker(command, environment),
+        "spare": SPARE if "serve" in command else "",
     }
     status, its = socket.socketpair()
     with its:
@@ -214,19 +216,6 @@ def run(
 def environment_without_ours() -> dict[str, str]:
     """Return the variables of this process without the project's."""
     return {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR")}
-
-
-def _starts_durable_worker(command: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Return whether a command is a server that certainly starts a durable worker."""
-    changed = any(name.startswith("ORCHESTRATOR__STATE") for name in environment)
-    if "serve" not in command or "--no-worker" in command or "--config" not in command or changed:
-        return False
-    try:
-        data = tomllib.loads(Path(command[command.index("--config") + 1]).read_text())
-    except (OSError, ValueError):  # The command says what is wrong with its settings.
-        return False
-    state = data.get("state", {})
-    return "url" in state and state.get("worker", True) is True
 
 
 def _umask() -> int:

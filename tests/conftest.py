@@ -17,7 +17,7 @@ import httpx2
 import pytest
 
 from tests import loopback
-from tests.commands import COMMAND, environment_without_ours, start
+from tests.commands import COMMAND, SPARE, environment_without_ours, start
 from tests.databases import database, database_url, postgres, postgres_database, sqlite
 from tests.wheels import wheels
 
@@ -106,7 +106,7 @@ class Server:
     def workers(self) -> list[int]:
         """Return the processes that the master has started, durable workers too."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in listed.split()]
+        return [int(pid) for pid in listed.split() if _name(pid) != f"{SPARE}\n"]
 
     def durable_workers(self) -> list[int]:
         """Return the durable workers among the master's processes."""
@@ -133,6 +133,13 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             raise
+
+
+def _name(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:  # It has ended.
+        return ""
 
 
 Serve = Callable[..., Server]

@@ -5,8 +5,8 @@ stop are imports. This process imports once and forks for each command, as Andro
 A forked command differs from ``python -m orchestrator_core.cli`` only in what is imported before
 it begins; ``tests/commands.py`` starts a new interpreter where this matters.
 
-A forked server keeps a spare process, which becomes its first durable worker: a process that was
-forked before the server ran any code. Each later durable worker starts as on a real machine.
+A forked server keeps a spare: a process that was forked before the server ran any code, and forks
+the durable workers and the trials of new settings that the server would start.
 
 Run as ``python fork_server.py DESCRIPTOR``, with a socket for requests. This file imports nothing
 of ``tests``, because its modules remain in every forked command.
@@ -24,22 +24,28 @@ import os
 import resource
 import runpy
 import selectors
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any, Final
+from typing import Any, ClassVar, Final
 
 from gunicorn import arbiter
 
 from orchestrator_core import faultpoints
-from orchestrator_core.server import supervisor
+from orchestrator_core.server import supervisor, trial
 
 PROGRAM: Final = "orchestrator_core.cli"
 """The start of a forked command, equal to that of ``python -m``."""
+
+_COMMAND: Final = [sys.executable, "-m", PROGRAM]
+_NAME: Final = Path("/proc/self/comm").read_text()
+_PIPES: Final = slice(9, 15)
+"""The pipes among the arguments of ``subprocess.Popen._execute_child``, in pairs of reader and
+writer."""
 
 _MODULES: Final = (
     "alembic.command",
@@ -82,11 +88,13 @@ _MODULES: Final = (
 )
 """Modules that servers, durable workers and commands import; ``msgpack`` is Falcon's."""
 _LOOK: Final = 0.01
+_MOMENT: Final = 0.001
 _MOST_BYTES: Final = 1 << 17
 _FIRST_DESCRIPTOR: Final = 3
 _MOST_DESCRIPTORS: Final = 1 << 16
 
 _PR_CAPBSET_DROP: Final = 24
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _CAPABILITIES: Final = 64
 """The most capabilities of this version; the kernel refuses those that it does not know."""
@@ -127,10 +135,7 @@ class ForkServer:
         pid = os.fork()
         if not pid:
             self._close()
-            for number, descriptor in enumerate(descriptors[:3]):
-                os.dup2(descriptor, number)
-            # Every other descriptor belongs to this server or to other commands.
-            os.closerange(_FIRST_DESCRIPTOR, _MOST_DESCRIPTORS)
+            _take(descriptors[:3])
             return command
         for descriptor in descriptors[:3]:
             os.close(descriptor)
@@ -160,89 +165,91 @@ class ForkServer:
             status.send(str(os.waitstatus_to_exitcode(ended)).encode(), socket.MSG_NOSIGNAL)
 
 
-class Spare:
-    """A process that waits to become the first durable worker of the server that forked it.
+class Spared(subprocess.Popen[Any]):
+    """A process that the spare of this server forks, where a new interpreter would be started."""
 
-    It is the server's child and has the methods of :class:`subprocess.Popen` that the supervisor
-    uses.
+    spare: ClassVar[socket.socket]
+    """The socket of requests to the spare."""
 
-    Args:
-        pid: the process.
-        requests: a socket of one message, the command in JSON with its standard input.
-    """
-
-    def __init__(self, pid: int, requests: socket.socket) -> None:
-        self.pid = pid
-        self._requests = requests
-        self._is_used = False
-        self._status: int | None = None
-
-    def popen(self, command: list[str], stdin: IO[bytes]) -> Spare | subprocess.Popen[bytes]:
-        """Start a durable worker; from the second on, in a new interpreter."""
-        if self._is_used or command[:3] != [sys.executable, "-m", PROGRAM]:
-            return subprocess.Popen(command, stdin=stdin)
-        self._is_used = True
+    def _execute_child(self, args: list[str], *others: Any) -> None:
+        if args[: len(_COMMAND)] != _COMMAND:
+            super()._execute_child(args, *others)  # type: ignore[misc] # not in typeshed
+            return
+        pipes: tuple[int, ...] = others[_PIPES]
         request = {
-            "arguments": command[3:],
+            "arguments": args[len(_COMMAND) :],
             "environment": dict(os.environ),
             "cwd": os.getcwd(),  # noqa: PTH109 - JSON takes no Path
         }
-        with self._requests:
-            socket.send_fds(self._requests, [json.dumps(request).encode()], [stdin.fileno()])
-        return self
-
-    def poll(self) -> int | None:
-        if self._status is None:
-            try:
-                pid, ended = os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:  # The master has reaped it, as it reaps every child.
-                pid, ended = self.pid, 0
-            if pid:
-                self._status = os.waitstatus_to_exitcode(ended)
-        return self._status
-
-    def wait(self, timeout: float | None = None) -> int:
-        ends_at = None if timeout is None else time.monotonic() + timeout
-        while (status := self.poll()) is None:
-            if ends_at is not None and time.monotonic() > ends_at:
-                raise subprocess.TimeoutExpired(PROGRAM, timeout or 0.0)
-            time.sleep(0.01)
-        return status
-
-    def terminate(self) -> None:
-        self._send(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._send(signal.SIGKILL)
-
-    def _send(self, number: signal.Signals) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        ends = (pipes[0], pipes[3], pipes[5])
+        streams = [end if end >= 0 else number for number, end in enumerate(ends)]
+        _adopt_orphans(wanted=True)
+        socket.send_fds(self.spare, [json.dumps(request).encode()], streams)
+        self.pid = int(self.spare.recv(_MOST_BYTES))
+        _adopt_orphans(wanted=False)
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined] # not in typeshed
 
 
-def _fork_spare() -> dict[str, Any] | None:
-    """Fork a spare for this server.
+def _adopt_orphans(*, wanted: bool) -> None:
+    """Set whether this process becomes the parent of a descendant whose own parent ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
+
+
+def _fork_spare(name: str) -> dict[str, Any] | None:
+    """Fork a spare for this server, which forks processes for the server until that ends.
+
+    Args:
+        name: the spare's name in ``/proc/PID/comm``.
 
     Returns:
-        The durable worker's command, in the spare when the server starts it; None in the server.
+        The command of a process that the spare has forked, in that process; None in the server.
     """
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = os.fork()
-    if pid:
+    if os.fork():
         its.close()
-        vars(supervisor)["subprocess"] = SimpleNamespace(
-            Popen=Spare(pid, ours).popen, TimeoutExpired=subprocess.TimeoutExpired
-        )
+        Spared.spare = ours
+        for module in (supervisor, trial):
+            vars(module)["subprocess"] = SimpleNamespace(**{**vars(subprocess), "Popen": Spared})
         return None
     ours.close()
-    with its:
-        message, descriptors, _, _ = socket.recv_fds(its, _MOST_BYTES, 1)
-    if not message:  # The server has ended.
+    Path("/proc/self/comm").write_text(name)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(its, _MOST_BYTES, 3)
+        if not message:  # The server has ended.
+            os._exit(0)
+        if _fork_sibling():
+            its.send(str(os.getpid()).encode())
+            its.close()
+            _take(descriptors)
+            command: dict[str, Any] = json.loads(message)
+            return command
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _fork_sibling() -> bool:
+    """Fork a process whose parent is this process's parent; return whether this is the new one."""
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return False
+    between = os.getpid()
+    if os.fork():
         os._exit(0)
-    os.dup2(descriptors[0], 0)
-    os.close(descriptors[0])
-    command: dict[str, Any] = json.loads(message)
-    return command
+    while os.getppid() == between:
+        time.sleep(_MOMENT)
+    Path("/proc/self/comm").write_text(_NAME)
+    return True
+
+
+def _take(descriptors: list[int]) -> None:
+    """Make these the standard streams, and close every other descriptor.
+
+    The others belong to this process's parent, or to other commands.
+    """
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+    os.closerange(_FIRST_DESCRIPTOR, _MOST_DESCRIPTORS)
 
 
 def _hasten_gunicorn() -> None:
@@ -266,15 +273,22 @@ def _prepare(command: dict[str, Any]) -> None:
         os.umask(command["umask"])
     for limit, pair in command.get("limits", ()):
         resource.setrlimit(limit, tuple(pair))
-    os.environ.clear()
-    os.environ.update(command["environment"])
-    time.tzset()
-    importlib.invalidate_caches()
+    _set_environment(command["environment"])
     folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     others = [folder for folder in folders if folder and folder not in sys.path]
     sys.path[:1] = [command["cwd"], *others]  # as `python -m` does
-    importlib.reload(faultpoints)  # The module reads its variable when it is imported.
+    if faultpoints.VARIABLE in os.environ:  # The module reads it when it is imported.
+        importlib.reload(faultpoints)
     sys.argv[:] = [PROGRAM, *command["arguments"]]
+
+
+def _set_environment(wanted: dict[str, str]) -> None:
+    """Make these all variables, and touch only those that differ: each page touched is copied."""
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    for name, value in wanted.items() - os.environ.items():
+        os.environ[name] = value
+    time.tzset()
 
 
 def _drop_capabilities() -> None:
@@ -330,6 +344,7 @@ if __name__ == "__main__":
         importlib.import_module(_name)
     mimetypes.init()  # Falcon does so for each application, from a file of the system.
     _hasten_gunicorn()
+    importlib.invalidate_caches()  # not in each command, where it would copy memory
     gc.collect()
     gc.freeze()
     # A forked command keeps the server's objects: it has closed their descriptors, and their
@@ -338,6 +353,6 @@ if __name__ == "__main__":
     _command = _server.serve()
     if _command is not None:
         _prepare(_command)
-        if _command["spare"] and (_worker := _fork_spare()):
-            _prepare(_worker)
+        if _command["spare"] and (_spared := _fork_spare(_command["spare"])):
+            _prepare(_spared)
         _end(_run())

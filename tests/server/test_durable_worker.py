@@ -35,10 +35,12 @@ def test_it_is_started_again_when_it_ends(serve: Serve) -> None:
     server = serve(STATE)
     first = durable(server)
     os.kill(first, signal.SIGKILL)
-    assert durable(server, 2) != first
+    second = durable(server, 2)
+    assert second != first
+    assert server.durable_workers() == [second]
 
 
-def test_it_starts_with_a_server_in_a_new_interpreter(
+def test_it_starts_and_is_renewed_in_new_interpreters(
     tmp_path: Path, clean_environment: dict[str, str]
 ) -> None:
     config = tmp_path / "orchestrator.toml"
@@ -46,7 +48,10 @@ def test_it_starts_with_a_server_in_a_new_interpreter(
     command = ["env", *serve_command(config)]
     server = Server(command, tmp_path / "log", clean_environment)
     try:
-        assert durable(server.wait_until_up(1)) in server.durable_workers()
+        first = durable(server.wait_until_up(1))
+        assert first in server.durable_workers()
+        server.signal(signal.SIGHUP)
+        assert durable(server, 2) != first
     finally:
         assert server.stop() == 0
 
