@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from email.message import Message
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -121,17 +121,7 @@ class PackageUnderTest:
     def import_elsewhere(self) -> str:
         """Import the plugin in a new process; return the error, or an empty text."""
         paths = os.pathsep.join(path for path in sys.path if path)
-        module = self.record.entry_point.value.partition(":")[0]
-        done = subprocess.run(  # noqa: S603 - runs this interpreter with a constant program
-            [sys.executable, "-c", _IMPORT, module],
-            env={**os.environ, "PYTHONPATH": paths},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode and not done.stdout:
-            return done.stderr.strip().rpartition("\n")[2]
-        return done.stdout.strip()
+        return _import_elsewhere(self.record.entry_point.value.partition(":")[0], paths)
 
     def unmarked(self) -> Iterator[str]:
         """Yield the hooks whose methods the class has without marking them."""
@@ -169,6 +159,20 @@ class PackageUnderTest:
             "Requires-Python": metadata.get("Requires-Python"),
         }
         return [name for name, value in there.items() if not value]
+
+
+@cache  # A module may have several plugins, and this process imports it only once, too.
+def _import_elsewhere(module: str, paths: str) -> str:
+    done = subprocess.run(  # noqa: S603 - runs this interpreter with a constant program
+        [sys.executable, "-c", _IMPORT, module],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and not done.stdout:
+        return done.stderr.strip().rpartition("\n")[2]
+    return done.stdout.strip()
 
 
 def _private(node: ast.AST) -> Iterator[str]:
