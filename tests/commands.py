@@ -172,7 +172,8 @@ def start(  # noqa: PLR0913 - what a process needs, as in subprocess.Popen
         "limits": [(limit, resource.getrlimit(limit)) for limit in _LIMITS],
         "spare": SPARE if "serve" in command else "",
     }
-    status, its = socket.socketpair()
+    # Of two messages in a stream, the first read could return both.
+    status, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         socket.send_fds(_fork_server(), [json.dumps(request).encode()], [*streams, its.fileno()])
     return Forked(command, status)
