@@ -7,6 +7,7 @@ before it is imported. A cache on disk could be older than the packages that pip
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, distributions
 
 import structlog
@@ -70,12 +71,13 @@ def _record(
         distribution=canonicalize_name(source.metadata["Name"] or "unknown"),
         version=source.version or "unknown",
         entry_point=entry_point,
-        requires_core=_range(source.requires or []),
+        requires_core=_range(tuple(source.requires or ())),
         warnings=warnings,
     )
 
 
-def _range(requirements: list[str]) -> str:
+@lru_cache(maxsize=64)
+def _range(requirements: tuple[str, ...]) -> str:
     """Return the versions of the core that satisfy all requirements together."""
     found = SpecifierSet()
     for text in requirements:
