@@ -36,7 +36,9 @@ from typing import Any, ClassVar, Final
 from gunicorn import arbiter
 
 from orchestrator_core import faultpoints
+from orchestrator_core.plugins.loader import load_plugins
 from orchestrator_core.server import supervisor, trial
+from orchestrator_core.settings.model import PluginSettings
 
 PROGRAM: Final = "orchestrator_core.cli"
 """The start of a forked command, equal to that of ``python -m``."""
@@ -252,6 +254,12 @@ def _take(descriptors: list[int]) -> None:
     os.closerange(_FIRST_DESCRIPTOR, _MOST_DESCRIPTORS)
 
 
+def _fill_caches() -> None:
+    """Fill caches that depend on nothing but the installation, which each server would fill."""
+    mimetypes.init()  # Falcon does so for each application, from a file of the system.
+    load_plugins(PluginSettings())
+
+
 def _hasten_gunicorn() -> None:
     """Let gunicorn's master look every 10 ms whether its workers have ended.
 
@@ -342,7 +350,7 @@ def _end(status: int) -> None:
 if __name__ == "__main__":
     for _name in _MODULES:
         importlib.import_module(_name)
-    mimetypes.init()  # Falcon does so for each application, from a file of the system.
+    _fill_caches()
     _hasten_gunicorn()
     importlib.invalidate_caches()  # not in each command, where it would copy memory
     gc.collect()
