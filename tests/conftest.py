@@ -18,7 +18,14 @@ import pytest
 
 from tests import loopback
 from tests.commands import COMMAND, SPARE, environment_without_ours, start
-from tests.databases import database, database_url, postgres, postgres_database, sqlite
+from tests.databases import (
+    database,
+    database_url,
+    postgres,
+    postgres_database,
+    postgres_with_tables,
+    sqlite,
+)
 from tests.wheels import wheels
 
 __all__ = [
@@ -27,6 +34,7 @@ __all__ = [
     "environment_without_ours",
     "postgres",
     "postgres_database",
+    "postgres_with_tables",
     "sqlite",
     "wheels",
 ]
