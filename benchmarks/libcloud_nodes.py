@@ -42,7 +42,7 @@ def start_nodes(port: int, count: int) -> None:
 
 def measure(directory: Path) -> list[Ratio]:
     """Measure both, one after the other."""
-    with ec2_server() as cloud:
+    with ec2_server(remembers=False) as cloud:
         start_nodes(cloud, NODES)
         with (
             serving(ec2("aws", cloud), directory, 1) as port,

@@ -28,7 +28,7 @@ _SHAPE = answers.shaper(schemas.NodeSchema)
 
 def measure(_: Path) -> list[Ratio]:
     """Measure with nodes of a real EC2 API, and with the smallest possible nodes."""
-    with ec2_server() as port:
+    with ec2_server(remembers=False) as port:
         start_nodes(port, REAL)
         real = [to_node(node) for node in driver(port).list_nodes()]
     nodes = [

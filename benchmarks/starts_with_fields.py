@@ -46,7 +46,7 @@ Start = Callable[[], Any]
 
 def measure(directory: Path) -> list[Ratio]:
     """Measure both clouds, one after the other."""
-    with ec2_server() as port:
+    with ec2_server(remembers=False) as port:
         found = _compare("EC2", *_amazon(directory, port))
     with upstream("-m", "benchmarks.nova", str(SECONDS_OF_NOVA)) as port:
         found += _compare("OpenStack", *_openstack(directory, port))

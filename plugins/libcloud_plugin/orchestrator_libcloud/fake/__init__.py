@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator_libcloud.fake.keys import REFUSED_KEY
 from orchestrator_libcloud.fake.started import prepare, reader, started_on
@@ -19,14 +19,24 @@ from orchestrator_libcloud.fake.started import prepare, reader, started_on
 if TYPE_CHECKING:  # the kit, which is installed only for tests
     from orchestrator_core.testing import Fake, Stage
 
+FORGETFUL: Final = "--forgetful"
+"""The argument with which moto answers every request itself."""
+
 _VALIDATION = {"MOTO_ENABLE_KEYPAIR_VALIDATION": "true", "MOTO_ENABLE_AMI_VALIDATION": "true"}
 
 
 @contextmanager
-def ec2_server() -> Iterator[int]:
-    """Run the API in its own process; yield its port."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "orchestrator_libcloud.fake.ec2_server"],
+def ec2_server(*, remembers: bool = True) -> Iterator[int]:
+    """Run the API in its own process; yield its port.
+
+    Args:
+        remembers: whether a repeated read is answered from memory. Benchmarks want moto's own time.
+    """
+    with subprocess.Popen(  # noqa: S603 - this module, in this Python
+        [
+            *[sys.executable, "-m", "orchestrator_libcloud.fake.ec2_server"],
+            *([] if remembers else [FORGETFUL]),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -35,6 +35,7 @@ from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from orchestrator_libcloud.fake import FORGETFUL
 from orchestrator_libcloud.fake.keys import REFUSED_KEY
 
 Environ = dict[str, Any]
@@ -79,10 +80,20 @@ class AmazonLike:
 
     Tests read the same again and again, and moto needs 2 ms to write a node. An answer is repeated
     until the next request that may change something.
+
+    Args:
+        application: moto.
+        remembers: whether an answer is repeated.
     """
 
-    def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+    def __init__(
+        self,
+        application: Callable[[Environ, StartResponse], Iterable[bytes]],
+        *,
+        remembers: bool = True,
+    ) -> None:
         self._application = application
+        self._remembers = remembers
         self._type_pages: dict[int, bytes] = {}
         self._answers: dict[tuple[str, str], Answer] = {}
 
@@ -121,7 +132,7 @@ class AmazonLike:
 
     def _ask(self, environ: Environ, start_response: StartResponse, action: str) -> list[bytes]:
         """Pass one request on to moto unchanged; return its corrected answer."""
-        if action.startswith("Describe"):
+        if self._remembers and action.startswith("Describe"):
             # A change replaces the dictionary, and with it an answer that is from before the change
             # and comes after it.
             answers, read = self._answers, _read(environ)
@@ -227,9 +238,11 @@ def main() -> None:
     """Serve until standard input ends."""
     keep_client_tokens()
     shorten_instance_types()
-    remember_names()
+    remembers = FORGETFUL not in sys.argv
+    if remembers:
+        remember_names()
     leave_out_latest_images()
-    application = AmazonLike(DomainDispatcherApplication(create_backend_app))
+    application = AmazonLike(DomainDispatcherApplication(create_backend_app), remembers=remembers)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)  # noqa: T201 - the parent process reads this line
