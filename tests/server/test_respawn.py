@@ -79,7 +79,8 @@ def test_a_run_directory_that_is_gone_does_not_end_the_server(
     run = tmp_path / "run"
     run.mkdir()
     server = serve(workers=2, environment={"ORCHESTRATOR_RUN_DIRECTORY": str(run)})
-    shutil.rmtree(run)
+    # Renamed first, because the workers still write files into it.
+    shutil.rmtree(run.rename(tmp_path / "gone"))
     if harm == "a file":
         run.write_text("")
     for pid in server.workers():
