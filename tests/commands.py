@@ -33,7 +33,7 @@ SPARE: Final = "spare"
 """The name of the process beside a forked server that forks further processes for it."""
 
 IS_MEASURED: Final = "COVERAGE_PROCESS_CONFIG" in os.environ
-"""Whether coverage.py measures the commands. Each command then writes a file of its own."""
+"""True while coverage.py measures the commands, each of which then writes a file of its own."""
 
 _OF_INTERPRETERS: Final = ("PYTHON", "LANG", "LC_")
 """Variables that an interpreter reads at its start."""

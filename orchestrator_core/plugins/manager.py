@@ -58,9 +58,7 @@ class PluginManager(ExtensionManager[Any]):
         invoke_kwds: dict[str, Any],
     ) -> Extension[Any] | None:
         """Import a plugin and read its contract; return None if that failed."""
-        # A module that is imported already imports nothing more. Copying all names would touch
-        # the memory of each, which a forked process shares until then.
-        known = None if _module(ep) in sys.modules else set(sys.modules)
+        known = set(sys.modules)
         try:
             with noticed() as names:
                 found = super()._load_one_plugin(ep, invoke_on_load, invoke_args, invoke_kwds)
@@ -68,8 +66,7 @@ class PluginManager(ExtensionManager[Any]):
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit must not end the server
             _record_failure(self, ep, error)
-            if known is not None:
-                _forget_modules(ep, known)
+            _forget_modules(ep, known)
             return None
         assert found is not None
         is_loaded = _read_contract(self.record_of(ep), found.plugin, names)
@@ -99,14 +96,10 @@ def _forget_modules(entry_point: EntryPoint, known: set[str]) -> None:
     Python keeps the modules of a package that could be imported. One of them may have been empty
     while its file was being replaced, and its names would be missing until the process ends.
     """
-    package = _module(entry_point).partition(".")[0]
+    package = entry_point.value.partition(":")[0].strip().partition(".")[0]
     for name in set(sys.modules) - known:
         if name == package or name.startswith(f"{package}."):
             sys.modules.pop(name, None)
-
-
-def _module(entry_point: EntryPoint) -> str:
-    return entry_point.value.partition(":")[0].strip()
 
 
 def describe_error(error: BaseException) -> str:
